@@ -1,0 +1,1 @@
+"""What users call: arrays, functions of them, and jit."""

@@ -1,0 +1,327 @@
+"""`Array`: shape, dtype, and either a buffer or a node of a graph that was not evaluated yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from eerie_dsl.api import evaluation
+from eerie_dsl.api.conversion import ArrayLike, index_key, lift, operand, required
+from eerie_dsl.api.methods import Methods
+from eerie_dsl.errors import ArgumentError, DonatedError, TracerError
+from eerie_dsl.ir.aval import Aval, Shape
+from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.ir.graph import Node, placeholder
+from eerie_dsl.ir.primitive import leaked
+from eerie_dsl.ir.scope import Scope, state
+from eerie_dsl.ops.composite import elementwise as ew
+from eerie_dsl.ops.composite.contraction import matmul
+from eerie_dsl.ops.composite.indexing import get_items, set_items
+from eerie_dsl.runtime import DLPACK_CPU, Device, cpu, to_dlpack, to_numpy
+
+
+def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
+    def method(self: Array, other: ArrayLike) -> Any:
+        node = operand(other)
+        if node is NotImplemented:
+            return NotImplemented
+        return Array.of(function(node, self.node) if swap else function(self.node, node))
+
+    return method
+
+
+def _unary(function: Callable[..., Node]) -> Callable[[Array], Array]:
+    def method(self: Array) -> Array:
+        return Array.of(function(self.node))
+
+    return method
+
+
+class Array(Methods):
+    """An n-dimensional array of one dtype, on one device. Made by `eerie.asarray`, `eerie.zeros` and the like.
+
+    Operations record; reading the value (print, float, NumPy, DLPack) computes what is pending as one program. An
+    Array is an immutable value: ``x[i] = v`` and ``x += y`` make the *name* x stand for an updated value and leave
+    every other array alone.
+
+    >>> import eerie_dsl as eerie
+    >>> x = eerie.asarray([1.0, 2.0, 3.0])
+    >>> x * 2 + 1
+    Array([3., 5., 7.], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "_aval", "_node", "_value")
+    _aval: Aval
+    _node: Node | None
+    _value: Any
+    __array_priority__ = 1000
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise ArgumentError("an Array is not made by its class", hint="use eerie.asarray(value)")
+
+    @classmethod
+    def of(cls, node: Node) -> Array:
+        """The array that a node computes."""
+        self = object.__new__(cls)
+        self._aval = node.aval
+        self._node = node
+        self._value = None
+        return self
+
+    @classmethod
+    def held(cls, aval: Aval, value: Any) -> Array:
+        """The array of type ``aval`` in a device buffer."""
+        self = object.__new__(cls)
+        self._aval = aval
+        self._node = None
+        self._value = value
+        return self
+
+    @property
+    def node(self) -> Node:
+        """The array's node, to record operations on.
+
+        Raises:
+            DonatedError: its memory was given away.
+            LeakedTracerError: it belongs to a trace that has ended.
+        """
+        node = self._node
+        if node is None:
+            if self._value is None:
+                raise DonatedError("this array was donated to a jitted call, which reused its memory")
+            node = self._node = placeholder(self._aval, value=self._value)
+        scope = state.scope
+        if scope is not None and node.scope is not scope:
+            if node.scope is not None and not node.scope.active:
+                raise leaked("this expression", node.scope)
+            scope.captured[id(node)] = (node, self)
+        return node
+
+    def buffer(self) -> Any:
+        """The device buffer, computed now if need be.
+
+        Raises:
+            TracerError: inside a traced function there is no value yet.
+        """
+        if self._value is None:
+            node = self._node
+            if node is not None and node.scope is not None:
+                if not node.scope.active:
+                    raise leaked("reading this array", node.scope)
+                raise self._no_value(node.scope)
+            node = self.node
+            if node.op is not None:
+                evaluation.evaluate([node])
+            self._value = evaluation.buffer_of(node)
+        return self._value
+
+    def donate(self) -> None:
+        """Give the memory away: the array cannot be used any more, nor what is pending on it."""
+        if self._node is not None:
+            self._node.value = None
+        self._node = self._value = None
+
+    def _no_value(self, scope: Scope) -> TracerError:
+        return TracerError(
+            f"the value of {self._aval} is needed here, but {scope.name} is being traced and has no values yet",
+            hint="make the argument static (static_argnames=...), use eerie.where instead of if, "
+            "or move this line out of the jitted function",
+        )
+
+    @property
+    def shape(self) -> Shape:
+        """Size of each dimension."""
+        return self._aval.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self._aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self._aval.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._aval.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+        return self._aval.nbytes
+
+    @property
+    def device(self) -> Device:
+        """Where the array lives."""
+        return cpu
+
+    # Values out.
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The value as a read-only NumPy array, without a copy."""
+        return to_numpy(self.buffer(), self._aval)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ArgumentError(f"a {self._aval} cannot become {np.dtype(dtype)} without a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        return to_dlpack(
+            self.buffer(), self._aval, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return DLPACK_CPU
+
+    def item(self) -> bool | int | float | complex:
+        """The one element as a Python scalar.
+
+        Raises:
+            ArgumentError: the array has not exactly one element.
+        """
+        if self.size != 1:
+            raise ArgumentError(f"only an array of one element is a scalar, this is {self._aval}")
+        return self.numpy().reshape(()).item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python scalars."""
+        return self.numpy().tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())  # type: ignore[arg-type]
+
+    def __float__(self) -> float:
+        return float(self.item())  # type: ignore[arg-type]
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if not self.dtype.is_integer or self.ndim:
+            raise ArgumentError(f"only a 0-d integer array is an index, this is {self._aval}")
+        return int(self.item())  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ArgumentError("a 0-d array has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        if self._node is not None and self._node.scope is not None:
+            return f"Array(<traced {self._aval}>)"
+        body = np.array2string(self.numpy(), separator=", ", prefix="Array(")
+        return f"Array({body}, dtype={self.dtype.name})"
+
+    def __str__(self) -> str:
+        if self._node is not None and self._node.scope is not None:
+            return repr(self)
+        return str(self.numpy())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.ndim == 0 else format(str(self), spec)
+
+    def __reduce__(self) -> Any:
+        return (asarray, (self.__array__(copy=True),))
+
+    def __copy__(self) -> Array:
+        return Array.held(self._aval, self.buffer())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Array:
+        return self.__copy__()
+
+    # Indexing.
+
+    def __getitem__(self, key: Any) -> Array:
+        return Array.of(get_items(self.node, index_key(key)))
+
+    def __setitem__(self, key: Any, value: ArrayLike) -> None:
+        self._rebind(set_items(self.node, index_key(key), required(value)))
+
+    def _rebind(self, node: Node) -> None:
+        self._node = node
+        self._aval = node.aval
+        self._value = None
+
+    # Operators.
+
+    __add__ = _binary(ew.add)
+    __radd__ = _binary(ew.add, swap=True)
+    __sub__ = _binary(ew.subtract)
+    __rsub__ = _binary(ew.subtract, swap=True)
+    __mul__ = _binary(ew.multiply)
+    __rmul__ = _binary(ew.multiply, swap=True)
+    __truediv__ = _binary(ew.divide)
+    __rtruediv__ = _binary(ew.divide, swap=True)
+    __floordiv__ = _binary(ew.floor_divide)
+    __rfloordiv__ = _binary(ew.floor_divide, swap=True)
+    __mod__ = _binary(ew.remainder)
+    __rmod__ = _binary(ew.remainder, swap=True)
+    __pow__ = _binary(ew.power)
+    __rpow__ = _binary(ew.power, swap=True)
+    __matmul__ = _binary(matmul)
+    __rmatmul__ = _binary(matmul, swap=True)
+    __and__ = _binary(ew.bitwise_and)
+    __rand__ = _binary(ew.bitwise_and, swap=True)
+    __or__ = _binary(ew.bitwise_or)
+    __ror__ = _binary(ew.bitwise_or, swap=True)
+    __xor__ = _binary(ew.bitwise_xor)
+    __rxor__ = _binary(ew.bitwise_xor, swap=True)
+    __lshift__ = _binary(ew.bitwise_left_shift)
+    __rlshift__ = _binary(ew.bitwise_left_shift, swap=True)
+    __rshift__ = _binary(ew.bitwise_right_shift)
+    __rrshift__ = _binary(ew.bitwise_right_shift, swap=True)
+    __lt__ = _binary(ew.less)
+    __le__ = _binary(ew.less_equal)
+    __gt__ = _binary(ew.greater)
+    __ge__ = _binary(ew.greater_equal)
+    __eq__ = _binary(ew.equal)  # type: ignore[assignment]
+    __ne__ = _binary(ew.not_equal)  # type: ignore[assignment]
+    __neg__ = _unary(ew.negative)
+    __pos__ = _unary(ew.positive)
+    __abs__ = _unary(ew.absolute)
+    __invert__ = _unary(ew.bitwise_invert)
+
+
+def asarray(value: ArrayLike, /, *, dtype: Any = None, copy: bool | None = None) -> Array:
+    """``value`` as an Array.
+
+    A mutable NumPy array is copied, because an Array must not see later writes; ``copy=False`` takes it without
+    one and leaves the promise not to write to you. Python floats become float32, integers int64, NumPy arrays keep
+    their dtype.
+
+    Args:
+        value: an Array, NumPy array, number, nested lists, or an object with ``__dlpack__``.
+        dtype: element type; default: that of ``value``.
+        copy: True always copies; False never does; None copies where another could write.
+
+    Raises:
+        DTypeError: elements that Eerie has no dtype for.
+        ArgumentError: ``copy=False`` where a copy is needed.
+
+    >>> asarray([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    return Array.of(lift(value, dtype=dtype, copy=copy))

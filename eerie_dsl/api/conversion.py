@@ -1,0 +1,140 @@
+"""Anything array-like becomes a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eerie_dsl.errors import ArgumentError, ShapeError
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.ir.dtypes import dtype as _dtype
+from eerie_dsl.ir.graph import Node, placeholder
+from eerie_dsl.ir.scope import state
+from eerie_dsl.ops.composite.promotion import Operand, as_dtype, scalar, strong
+from eerie_dsl.ops.composite.shape import stack
+from eerie_dsl.runtime import array_of, from_dlpack, from_numpy, to_numpy
+
+ArrayLike = Any
+"""An Array, a NumPy array or scalar, a Python number, nested lists of numbers, or anything with ``__dlpack__``."""
+
+
+class Recorded:
+    """What stands for a node: the base of `Array`."""
+
+    __slots__ = ()
+
+    @property
+    def node(self) -> Node:
+        """The node, to record operations on."""
+        raise NotImplementedError
+
+    def buffer(self) -> Any:
+        """The device buffer, computed now if need be."""
+        raise NotImplementedError
+
+
+def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> Node:
+    """The node of anything array-like; see `asarray`."""
+    if isinstance(value, Recorded):
+        node = value.node
+    elif isinstance(value, np.ndarray):
+        node = _from_numpy(value, copy)
+    elif isinstance(value, np.generic):
+        node = _from_numpy(np.asarray(value), True)
+    elif isinstance(value, bool | int | float | complex):
+        if dtype is not None:
+            return scalar(value, _dtype(dtype))
+        node = strong(value)
+    elif isinstance(value, list | tuple):
+        node = _from_sequence(value)
+    elif hasattr(value, "__dlpack__"):
+        buffer, aval = from_dlpack(value, copy=copy)
+        node = placeholder(aval, value=buffer)
+    elif hasattr(value, "__array__"):
+        node = _from_numpy(np.asarray(value), copy)
+    else:
+        node = _from_numpy(_exported(value), copy)
+    if copy and isinstance(value, Recorded):
+        node = placeholder(node.aval, value=from_numpy(to_numpy(value.buffer(), node.aval), node.dtype, copy=True))
+    return node if dtype is None else as_dtype(node, _dtype(dtype))
+
+
+def _from_numpy(array: np.ndarray[Any, Any], copy: bool | None) -> Node:
+    aval = Aval(array.shape, _dtype(array.dtype))
+    scope = state.scope
+    if scope is None:
+        return placeholder(aval, value=from_numpy(array, aval.dtype, copy=copy is not False))
+    # Captured by a traced function: a hidden input that is read anew at every call.
+    for node, held in scope.captured.values():
+        if held is array:
+            return node  # type: ignore[no-any-return]
+    node = placeholder(aval)
+    scope.captured[id(node)] = (node, array)
+    return node
+
+
+def _exported(value: Any) -> np.ndarray[Any, Any]:
+    # Before Python 3.12 nothing but trying tells whether an object exports a buffer.
+    try:
+        memoryview(value)
+    except TypeError:
+        raise ArgumentError(
+            f"an object of type {type(value).__name__} is not array-like",
+            hint="pass an Array, a NumPy array, a number, nested lists of numbers, or an object with __dlpack__",
+        ) from None
+    return array_of(value)
+
+
+def _from_sequence(value: Any) -> Node:
+    if any(isinstance(v, Recorded | list | tuple) for v in value) and _holds_array(value):
+        return stack([lift(v) for v in value])
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"nested lists of different lengths are not an array: {error}") from None
+    if array.dtype == np.float64 and not _holds_numpy(value):
+        array = array.astype(np.float32)
+    elif array.dtype == np.complex128 and not _holds_numpy(value):
+        array = array.astype(np.complex64)
+    if array.size == 0:
+        array = array.astype(np.float32)
+    return _from_numpy(array, True)
+
+
+def _holds_array(value: Any) -> bool:
+    return any(isinstance(v, Recorded) or (isinstance(v, list | tuple) and _holds_array(v)) for v in value)
+
+
+def _holds_numpy(value: Any) -> bool:
+    return any(
+        isinstance(v, np.ndarray | np.generic) or (isinstance(v, list | tuple) and _holds_numpy(v)) for v in value
+    )
+
+
+def operand(value: ArrayLike) -> Operand | Any:
+    if isinstance(value, Recorded):
+        return value.node
+    if type(value) in _PY_SCALARS:
+        return value
+    if isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
+        return lift(value)
+    return NotImplemented
+
+
+def required(value: ArrayLike) -> Operand:
+    found = operand(value)
+    return lift(value) if found is NotImplemented else found
+
+
+_PY_SCALARS = frozenset((bool, int, float, complex))
+
+
+def index_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(map(index_key, key))
+    if isinstance(key, Recorded):
+        return key.node
+    if isinstance(key, np.ndarray | list):
+        return lift(key)
+    return key

@@ -1,0 +1,155 @@
+"""What a traced function read from outside its arguments, and whether it is still the same.
+
+A jitted function freezes what its Python code saw. Arrays that it captured are inputs of the program and always
+current. Everything else it could reach by name (globals, closure cells, and attributes of the objects and modules
+among them) is recorded here when it is traced, and compared before each call: a rebound name means a new trace.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+from collections.abc import Mapping
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from eerie_dsl.api.array import Array
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = (sys.prefix, sys.base_prefix, _PACKAGE)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_MISSING = object()
+
+Check = tuple[Mapping[str, Any], str, Any]
+
+
+class Guards:
+    """The names that a function could read, with the values that they had."""
+
+    __slots__ = ("_cells", "_checks", "_copies", "_seen")
+
+    def __init__(self, function: Any) -> None:
+        self._checks: list[Check] = []
+        self._cells: list[tuple[Any, Any]] = []
+        self._copies: list[tuple[Any, tuple[Any, ...]]] = []
+        self._seen: set[int] = set()
+        self._value(function, frozenset())
+        del self._seen
+
+    def hold(self) -> bool:
+        """Whether every name still stands for what it stood for."""
+        for namespace, name, value in self._checks:
+            if namespace.get(name, _MISSING) is not value:
+                return False
+        for cell, value in self._cells:
+            if _content(cell) is not value:
+                return False
+        return all(_items(container) == items for container, items in self._copies) if self._copies else True
+
+    def changed(self) -> str | None:
+        """The first name that stands for something else now."""
+        for namespace, name, value in self._checks:
+            if namespace.get(name, _MISSING) is not value:
+                return name
+        for cell, value in self._cells:
+            if _content(cell) is not value:
+                return f"a closure variable that was {value!r}"
+        for container, items in self._copies:
+            if _items(container) != items:
+                return f"an element of a {type(container).__name__}"
+        return None
+
+    def _value(self, value: Any, names: frozenset[str]) -> None:
+        if isinstance(value, (*_PLAIN, Array, np.ndarray, np.generic, BuiltinFunctionType)) or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        if isinstance(value, MethodType):
+            self._value(value.__func__, names)
+            self._value(value.__self__, names | _attributes(value.__func__))
+        elif isinstance(value, FunctionType):
+            self._function(value)
+        elif isinstance(value, ModuleType):
+            if not _library(getattr(value, "__file__", None)):
+                self._namespace(vars(value), names)
+        elif isinstance(value, list | tuple | dict | set):
+            if not isinstance(value, tuple):
+                self._copies.append((value, _items(value)))
+            for item in value.values() if isinstance(value, dict) else value:
+                self._value(item, names)
+        elif isinstance(value, type):
+            if not _library(getattr(sys.modules.get(value.__module__), "__file__", None)):
+                self._namespace(vars(value), names)
+        elif hasattr(value, "__wrapped__"):
+            self._value(value.__wrapped__, names)
+        else:
+            kind = type(value)
+            self._value(kind, names)
+            own = getattr(value, "__dict__", None)
+            if own is not None:
+                self._namespace(own, names)
+                # An attribute of the object would hide that of its class.
+                self._checks += [(own, n, _MISSING) for n in names if n not in own and hasattr(kind, n)]
+
+    def _function(self, function: FunctionType) -> None:
+        code = function.__code__
+        if _library(code.co_filename):
+            return
+        names = _names(code)
+        self._namespace(function.__globals__, names)
+        for cell in function.__closure__ or ():
+            content = _content(cell)
+            self._cells.append((cell, content))
+            self._value(content, names)
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self._value(default, names)
+
+    def _namespace(self, namespace: Mapping[str, Any], names: frozenset[str]) -> None:
+        for name in names:
+            value = namespace.get(name, _MISSING)
+            if value is not _MISSING:
+                self._checks.append((namespace, name, value))
+                self._value(value, names)
+            elif hasattr(builtins, name):
+                # A global of that name would hide the builtin.
+                self._checks.append((namespace, name, _MISSING))
+
+
+def _attributes(function: Any) -> frozenset[str]:
+    code = getattr(function, "__code__", None)
+    return _names(code) if code is not None else frozenset()
+
+
+def _names(code: CodeType) -> frozenset[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return frozenset(names)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _MISSING
+
+
+def _items(container: Any) -> tuple[Any, ...]:
+    # Plain values compare by value, everything else by identity.
+    values = (*container.keys(), *container.values()) if isinstance(container, dict) else tuple(container)
+    return tuple((type(v), v) if isinstance(v, _PLAIN) else id(v) for v in values)
+
+
+def _library(path: str | None) -> bool:
+    """Whether the code belongs to Python, an installed package or Eerie, which do not change under a program."""
+    return (
+        path is None
+        or path.startswith("<frozen")
+        or (
+            path.startswith(_LIBRARIES)
+            and ("site-packages" in path or "lib/python" in path or path.startswith(_PACKAGE))
+        )
+    )

@@ -1,0 +1,343 @@
+"""`jit`: trace once per signature, compile once per structure, dispatch ever after."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+import numpy as np
+
+from eerie_dsl import tree
+from eerie_dsl.api.array import Array
+from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.evaluation import buffer_of, evaluate
+from eerie_dsl.api.explain import Report
+from eerie_dsl.api.guards import Guards
+from eerie_dsl.api.loaded import Loaded, load
+from eerie_dsl.api.signature import Signature
+from eerie_dsl.api.stages import Traced
+from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
+from eerie_dsl.config import config
+from eerie_dsl.errors import ArgumentError, DTypeError, EerieWarning, Source, user_source
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.ir.dtypes import dtype
+from eerie_dsl.ir.graph import Node
+from eerie_dsl.ir.scope import state
+from eerie_dsl.runtime import from_numpy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MANY = 16
+"""Traces of one function after which it says what makes it trace again."""
+
+
+class _Entry:
+    """One signature of a jitted function: its trace, ready to run."""
+
+    __slots__ = ("arrays", "captured", "donated", "guards", "loaded", "settings", "single", "trace")
+
+    def __init__(self, traced: Trace, guards: Guards, loaded: Loaded, donated: tuple[int, ...]) -> None:
+        self.trace = traced
+        self.guards = guards
+        self.loaded = loaded
+        self.donated = donated
+        self.captured = traced.captured
+        avals = traced.graph.in_avals[len(traced.graph.inputs) - len(self.captured) :]
+        self.arrays = [(c, a) for c, a in zip(self.captured, avals, strict=True) if isinstance(c, np.ndarray)]
+        self.settings = config.snapshot()
+        self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
+
+    def valid(self) -> bool:
+        """Whether everything that the function saw is as it was."""
+        return self.guards.hold() and all(Aval(a.shape, dtype(a.dtype)) is aval for a, aval in self.arrays)
+
+    def hidden(self) -> list[Any]:
+        """Buffers of what was captured, as it is now."""
+        return [_captured_buffer(c) for c in self.captured]
+
+    def wrap(self, results: list[Any]) -> Any:
+        """Results' buffers as the function returns them."""
+        if self.single is not None:
+            return Array.held(self.single, results[0])
+        arrays = [Array.held(n.aval, r) for n, r in zip(self.trace.graph.outputs, results, strict=True)]
+        return tree.unflatten(self.trace.structure, arrays)
+
+
+class Jitted(Generic[P, R]):
+    """A function that is compiled for each new signature of its arguments. Made by `jit`.
+
+    Attributes:
+        traces: how often the function has been traced.
+    """
+
+    def __init__(self, function: Callable[P, R], signature: Signature) -> None:
+        functools.update_wrapper(self, function)
+        self.__wrapped__ = function
+        self._signature = signature
+        self._fast: dict[tuple[Aval | type | None, ...], _Entry] = {}
+        self._entries: dict[Any, _Entry] = {}
+        self._lock = threading.RLock()
+        self._name = getattr(function, "__name__", type(function).__name__)
+        code = getattr(function, "__code__", None)
+        self._source = Source(code.co_filename, code.co_firstlineno, self._name) if code else None
+        self.traces = 0
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not kwargs and state.scope is None:
+            entry: _Entry | None
+            try:
+                entry = self._fast[tuple([a._aval for a in args])]  # type: ignore[attr-defined]
+                views = [a._value for a in args]  # type: ignore[attr-defined]
+            except (AttributeError, KeyError):
+                entry, views = self._mixed(args)
+            if entry is not None and entry.settings is config.snapshot() and entry.guards.hold():
+                for view in views:
+                    if view is None:
+                        break
+                else:
+                    return entry.wrap(entry.loaded(views))  # type: ignore[no-any-return]
+        return self._call(args, kwargs)  # type: ignore[no-any-return]
+
+    def _mixed(self, args: tuple[Any, ...]) -> tuple[_Entry | None, list[Any]]:
+        """The entry for plain arguments that are not all Arrays, and their buffers."""
+        entry = self._fast.get(tuple([_plain_type(a) for a in args]))
+        if entry is None:
+            return None, []
+        shared = entry.loaded.shared
+        avals = entry.trace.graph.in_avals
+        return entry, [_buffer(a, avals[i], i in shared) for i, a in enumerate(args)]
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        leaves, entry = self._entry(args, kwargs)
+        if state.scope is not None:
+            return self._inlined(entry, leaves)
+        shared = entry.loaded.shared
+        views = [
+            _buffer(leaf, node.aval, i in shared)
+            for i, (leaf, node) in enumerate(zip(leaves, entry.trace.graph.inputs, strict=False))
+        ]
+        results = entry.loaded(views + entry.hidden())
+        for i in entry.donated:
+            if isinstance(leaves[i], Array):
+                leaves[i].donate()
+        return entry.wrap(results)
+
+    def _inlined(self, entry: _Entry, leaves: list[Any]) -> Any:
+        captured = [c if isinstance(c, Node) else lift(c) for c in entry.captured]
+        outputs = entry.trace.graph.inline([*map(lift_as, leaves, entry.trace.graph.inputs), *captured])
+        arrays = [Array.of(n) for n in outputs]
+        return arrays[0] if entry.single is not None else tree.unflatten(entry.trace.structure, arrays)
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], _Entry]:
+        """The leaves of a call and the entry of their signature, made when it is new."""
+        args, kwargs, static = self._signature.split(args, kwargs)
+        leaves, structure = flatten(args, kwargs)
+        types = tuple(
+            [leaf_type(leaf, lambda i=i: self._path(args, kwargs, i)) for i, leaf in enumerate(leaves)]  # type: ignore[misc]
+        )
+        key = (structure, types, static, config.target, config.evaluation)
+        entry = self._entries.get(key)
+        if entry is None or not entry.valid():
+            with self._lock:
+                entry = self._entries.get(key)
+                if entry is None or not entry.valid():
+                    entry = self._make(key, args, kwargs, entry)
+        entry.settings = config.snapshot()
+        return leaves, entry
+
+    def _make(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stale: _Entry | None) -> _Entry:
+        structure, types, static, _, _ = key
+        traced = self._trace(structure, types, static)
+        guards = Guards(self.__wrapped__)
+        self._count(types, stale)
+        loaded = load(traced.graph, name=self._name)
+        entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))
+        self._entries[key] = entry
+        if isinstance(structure, int) and not static and not entry.captured and not entry.donated:
+            self._fast[tuple(_SCALAR_OF[t.aval] if t.weak else t.aval for t in types)] = entry
+        return entry
+
+    def _trace(self, structure: Any, types: tuple[Leaf, ...], static: tuple[Any, ...]) -> Trace:
+        def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            return self._signature.join(args, kwargs, static)
+
+        source = self._source or user_source() or Source("<unknown>", 0, self._name)
+        return trace(self.__wrapped__, self._name, source, types, structure, bind)
+
+    def _donated(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+        donated = self._signature.donated
+        if not donated:
+            return ()
+        # Static arguments are gone from args: count the places of the others.
+        places = [i for i in range(len(args) + len(self._signature.static)) if i not in self._signature.static]
+        marks = (
+            tuple(tree.map(lambda _, p=p: p in donated, a) for p, a in zip(places, args, strict=False)),
+            {k: tree.map(lambda _, k=k: k in donated, v) for k, v in kwargs.items()},
+        )
+        return tuple(i for i, mark in enumerate(tree.leaves(marks)) if mark)
+
+    def _count(self, types: tuple[Leaf, ...], stale: _Entry | None) -> None:
+        self.traces += 1
+        if self.traces != _MANY:
+            return
+        changed = stale.guards.changed() if stale is not None else None
+        if changed is not None:
+            reason = f"{changed}, which it reads from outside, keeps changing: pass it as an argument"
+        else:
+            others = [k[1] for k in self._entries]
+            moving = [
+                f"argument leaf {i} ({t.aval})"
+                for i, t in enumerate(types)
+                if any(len(o) == len(types) and o[i] != t for o in others)
+            ]
+            what = ", ".join(moving) or "its arguments"
+            reason = f"the type of {what} keeps changing: keep shapes and dtypes the same"
+        warnings.warn(f"{self._name} was traced {_MANY} times; {reason}", EerieWarning, stacklevel=5)
+
+    def _path(self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> str:
+        names = self._signature.positional or _parameter_names(self.__wrapped__)
+        roots = [names[i] if i < len(names) else f"args[{i}]" for i in range(len(args))]
+        found = [p for root, a in zip(roots, args, strict=True) for p in tree.paths(a, root)]
+        found += [p for k in sorted(kwargs) for p in tree.paths(kwargs[k], k)]
+        return f"argument {found[index]} of {self._name}"
+
+    # Stages in the open.
+
+    def trace(self, *args: P.args, **kwargs: P.kwargs) -> Traced:
+        """The function's graph for these arguments; print it, or go on with ``.lower()`` or ``.compile()``."""
+        rest, named, static = self._signature.split(args, kwargs)
+        leaves, structure = flatten(rest, named)
+        types = tuple(leaf_type(leaf, lambda i=i: self._path(rest, named, i)) for i, leaf in enumerate(leaves))  # type: ignore[misc]
+        return Traced(self._trace(structure, types, static), self._name)
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Report:
+        """The kernels that this call runs: what was fused into each, bytes, flops; cache, target and flags. Print it.
+
+        >>> import eerie_dsl as eerie
+        >>> f = eerie.jit(lambda x: eerie.tanh(x) + 1)
+        >>> print(f.explain(eerie.ones((4,))))  # doctest: +ELLIPSIS
+        <lambda>: 1 kernel for host...
+        """
+        _, entry = self._entry(args, kwargs)
+        return Report(entry.loaded, self._name)
+
+    def clear(self) -> None:
+        """Forget all traces."""
+        with self._lock:
+            self._fast.clear()
+            self._entries.clear()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jitted {self._name}, traced {self.traces} times>"
+
+
+def lift_as(leaf: Any, placeholder: Node) -> Node:
+    """A call's leaf as a node of the type that the traced placeholder has."""
+    node = lift(leaf, dtype=placeholder.dtype) if type(leaf) in SCALARS else lift(leaf)
+    if placeholder.weak:
+        node.weak = True
+    return node
+
+
+_SCALAR_OF = {aval: kind for kind, aval in SCALARS.items()}
+
+
+def _plain_type(leaf: Any) -> Aval | type | None:
+    """What `Jitted._fast` knows an argument by."""
+    kind = type(leaf)
+    if kind is np.ndarray:
+        try:
+            return Aval(leaf.shape, dtype(leaf.dtype))
+        except DTypeError:
+            return None
+    if kind is Array:
+        return leaf._aval  # type: ignore[no-any-return]
+    return kind if kind in SCALARS else None
+
+
+def _buffer(leaf: Any, aval: Aval, shared: bool) -> Any:
+    if type(leaf) is Array:
+        return leaf.buffer()
+    if isinstance(leaf, np.ndarray):
+        return from_numpy(leaf, aval.dtype, copy=True if shared else None)
+    if isinstance(leaf, np.generic) or type(leaf) in SCALARS:
+        return from_numpy(np.asarray(leaf, aval.dtype.numpy), aval.dtype, copy=True)
+    return Array.of(lift(leaf)).buffer()
+
+
+def _captured_buffer(captured: Any) -> Any:
+    if isinstance(captured, Node):
+        if captured.op is not None:
+            evaluate([captured])
+        return buffer_of(captured)
+    return (
+        _buffer(captured, captured._aval, True)
+        if isinstance(captured, Array)
+        else from_numpy(captured, dtype(captured.dtype), copy=True)
+    )
+
+
+def _parameter_names(function: Any) -> tuple[str, ...]:
+    code = getattr(function, "__code__", None)
+    return code.co_varnames[: code.co_argcount] if code is not None else ()
+
+
+@overload
+def jit(function: Callable[P, R], /) -> Jitted[P, R]: ...
+@overload
+def jit(
+    function: None = None,
+    /,
+    *,
+    static_argnums: int | Iterable[int] = ...,
+    static_argnames: str | Iterable[str] = ...,
+    donate_argnums: int | Iterable[int] = ...,
+    donate_argnames: str | Iterable[str] = ...,
+) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
+def jit(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    static_argnums: int | Iterable[int] = (),
+    static_argnames: str | Iterable[str] = (),
+    donate_argnums: int | Iterable[int] = (),
+    donate_argnames: str | Iterable[str] = (),
+) -> Any:
+    """Compile a function of arrays to native kernels; a decorator, with or without options.
+
+    The function is called once per signature (shapes, dtypes and structure of its arguments) on placeholders; what
+    it records is fused and compiled, and kept on disk for the next run. Arguments and results are arrays, numbers
+    and containers of them. Arrays that the function captures are read anew at every call; when a name that it reads
+    from outside is bound to something else, it is traced again.
+
+    Args:
+        function: takes and returns arrays, numbers, and trees of them.
+        static_argnums: positions of arguments that are Python values to the function; each value compiles anew.
+        static_argnames: the same by name.
+        donate_argnums: positions of arguments whose memory the call may reuse; the arrays cannot be used after it.
+        donate_argnames: the same by name.
+
+    Raises:
+        ArgumentError: an option names an argument that the function does not have.
+
+    >>> import eerie_dsl as eerie
+    >>> @eerie.jit
+    ... def f(x, y):
+    ...     return eerie.tanh(x) * y
+    >>> f(eerie.zeros((2,)), 3.0)
+    Array([0., 0.], dtype=float32)
+    """
+    if function is not None and not callable(function):
+        raise ArgumentError(f"jit needs a function, got {function!r}")
+
+    def decorate(f: Callable[..., Any]) -> Jitted[..., Any]:
+        return Jitted(f, Signature(f, static_argnums, static_argnames, donate_argnums, donate_argnames))
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,133 @@
+"""A graph made ready to run: simplified, compiled or interpreted, loaded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eerie_dsl.compile import CacheStatus, Program, Target, compile_graph, get_target
+from eerie_dsl.config import config
+from eerie_dsl.ir.graph import Graph, Node
+from eerie_dsl.ir.passes import simplify
+from eerie_dsl.runtime import Executable, from_numpy, to_numpy
+
+_KEPT = 1024
+"""Loaded programs that scripts keep at hand, by structure."""
+
+_POOLED_NS = 40_000
+"""Estimated work from which worker threads pay for their wake-up."""
+
+_recent: OrderedDict[tuple[bytes, str, str], Loaded] = OrderedDict()
+_lock = threading.Lock()
+
+
+class Loaded:
+    """A graph that can be called on buffers.
+
+    Attributes:
+        graph: the graph after passes; its nodes are what kernels name.
+        program: the compiled program; None when nothing has to be computed or when the reference interprets.
+        status: where the program came from.
+        target: what it was compiled for.
+        shared: inputs whose memory a result may share.
+    """
+
+    __slots__ = ("_results", "_run", "graph", "pooled", "program", "shared", "status", "target")
+
+    def __init__(self, graph: Graph, target: Target, name: str, mode: str) -> None:
+        self.graph = graph = simplify(graph)
+        self.target = target
+        self.program: Program | None = None
+        self.status: CacheStatus | None = None
+        self.shared = _shared(graph)
+        self.pooled = False
+        computed: list[Node] = []
+        place = {id(n): ~i for i, n in enumerate(graph.inputs)}
+        for node in graph.outputs:
+            if id(node) not in place:
+                place[id(node)] = len(computed)
+                computed.append(node)
+        self._results = tuple(place[id(n)] for n in graph.outputs)
+        self._run: Any = None
+        core = Graph(graph.inputs, graph.nodes, computed)
+        if not computed:
+            self._run = lambda views: []
+        elif mode == "reference":
+            self._run = _Interpreted(core)
+        else:
+            self.program, self.status = compile_graph(core, target, name=name)
+            self.pooled = _work(graph) > _POOLED_NS and (os.cpu_count() or 1) > 1
+            self._run = Executable(self.program.vmfb, pooled=self.pooled)
+        if self._results == tuple(range(len(computed))):
+            self._results = ()
+
+    def __call__(self, views: Sequence[Any]) -> list[Any]:
+        """The results' buffers for one buffer per input."""
+        computed = self._run(views)
+        if not self._results:
+            return computed  # type: ignore[no-any-return]
+        return [computed[r] if r >= 0 else views[~r] for r in self._results]
+
+
+class _Interpreted:
+    """A graph run by the primitives' NumPy references."""
+
+    __slots__ = ("graph",)
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def __call__(self, views: Sequence[Any]) -> list[Any]:
+        arrays = [to_numpy(v, a) for v, a in zip(views, self.graph.in_avals, strict=True)]
+        results = self.graph.evaluate(arrays)
+        avals = self.graph.out_avals
+        return [from_numpy(np.asarray(r), a.dtype, copy=True) for r, a in zip(results, avals, strict=True)]
+
+
+def recall(graph: Graph) -> Loaded | None:
+    """What `load` gave for the same structure, if it is still at hand."""
+    key = (graph.encode(), config.target, config.evaluation)
+    with _lock:
+        found = _recent.get(key)
+        if found is not None:
+            _recent.move_to_end(key)
+        return found
+
+
+def load(graph: Graph, *, name: str) -> Loaded:
+    """The graph, loaded for the target and the way of evaluation that are set; the same structure only once.
+
+    Its nodes are kept: they must hold no buffers, and nobody may change them.
+    """
+    found = recall(graph)
+    if found is not None:
+        return found
+    found = Loaded(graph, get_target(config.target), name, config.evaluation)
+    with _lock:
+        _recent[graph.encode(), config.target, config.evaluation] = found
+        while len(_recent) > _KEPT:
+            _recent.popitem(last=False)
+    return found
+
+
+def _shared(graph: Graph) -> frozenset[int]:
+    place = {id(n): i for i, n in enumerate(graph.inputs)}
+    found = set()
+    for node in graph.outputs:
+        while node.op is not None and node.op.moves:
+            node = node.inputs[0]
+        if id(node) in place:
+            found.add(place[id(node)])
+    return frozenset(found)
+
+
+def _work(graph: Graph) -> float:
+    """A rough estimate of the time of one run, in nanoseconds, at 16 flops or 8 bytes each."""
+    flops: int = sum(n.op.flops(*(i.aval for i in n.inputs), out=n.aval, **n.params) for n in graph.nodes if n.op)
+    moved: int = sum(n.aval.nbytes for n in (*graph.inputs, *graph.outputs))
+    return flops / 16 + moved / 8

@@ -1,0 +1,184 @@
+"""The one door to the compiler library: MLIR bytecode in, machine code, kernels and diagnostics out.
+
+Lives in the worker process only (see `eerie_dsl.compile.worker`); importing it loads libIREECompiler.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from iree.compiler.api import Invocation, Output, Session, Source, ctypes_dl
+
+from eerie_dsl.compile.diagnostics import Diagnostic, diagnostic
+from eerie_dsl.errors import CompileError
+from eerie_dsl.lowering.kernels import KernelReader
+
+# Phases to stop at, with what the compiler does until it gets there. A stop costs next to nothing.
+PHASES = {
+    "dispatch-creation": "forming kernels",
+    "flow": "merging equal kernels",
+    "stream": "placing buffers",
+    "executable-targets": "vectorising kernels",
+    "hal": "generating machine code",
+    "end": "writing the program",
+}
+
+# A session keeps every type and attribute it ever saw.
+_SESSION_USES = 200
+
+
+class Rung(NamedTuple):
+    """One step back when the kernels of a program want more stack than they may have."""
+
+    name: str
+    flags: tuple[str, ...]
+
+
+RUNGS = (
+    Rung("", ()),
+    Rung(
+        "without data tiling",
+        (
+            "--iree-opt-data-tiling=false",
+            "--iree-dispatch-creation-data-tiling=false",
+            "--iree-global-opt-data-tiling=false",
+        ),
+    ),
+    Rung("with 256 KiB of stack", ("--iree-llvmcpu-stack-allocation-limit=262144",)),
+)
+
+
+class Compiled(NamedTuple):
+    """What a compilation gave; ``kernels`` are the fields of `Kernel`, ``phase`` is where it stopped."""
+
+    vmfb: bytes | None
+    kernels: tuple[tuple[Any, ...], ...]
+    diagnostics: tuple[Diagnostic, ...]
+    phase: str
+    rung: str
+    seconds: float
+
+
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+
+
+def _library() -> Any:
+    """The library with the signatures that IREE's own wrapper leaves out."""
+    library = ctypes_dl._dylib
+    handle, text = ctypes.c_void_p, ctypes.c_char_p
+    for name, arguments in (
+        ("EnableCallbackDiagnostics", [handle, ctypes.c_int, _CALLBACK, handle]),
+        ("SetCompileFromPhase", [handle, text]),
+        ("SetCompileToPhase", [handle, text]),
+    ):
+        function = getattr(library, f"ireeCompilerInvocation{name}")
+        function.argtypes, function.restype = arguments, None
+    return library
+
+
+class Driver:
+    """Compiles modules one after the other, with a session kept for each set of flags."""
+
+    def __init__(self) -> None:
+        self._library = _library()
+        self._sessions: dict[tuple[str, ...], tuple[Session, list[int]]] = {}
+
+    def compile(
+        self, module: bytes, flags: Sequence[str], on_phase: Callable[[str], None] = lambda doing: None
+    ) -> Compiled:
+        """Compile a module, stepping down `RUNGS` when kernels want too much stack.
+
+        ``vmfb`` of the result is None when the compiler refused; ``diagnostics`` then say why.
+
+        Raises:
+            CompileError: a flag that the compiler does not know.
+        """
+        start = time.monotonic()
+        first: Compiled | None = None
+        for rung in RUNGS:
+            if rung.name == RUNGS[1].name and not any(f.endswith("data-tiling=true") for f in flags):
+                continue
+            result = self._compile(module, _override(flags, rung.flags), rung.name, on_phase, start)
+            if result.vmfb is not None or not _wants_stack(result):
+                # The first refusal is about what was asked for, later ones about our attempts.
+                return result if result.vmfb is not None or first is None else first
+            first = first or result
+        assert first is not None
+        return first
+
+    def _compile(
+        self, module: bytes, flags: tuple[str, ...], rung: str, on_phase: Callable[[str], None], start: float
+    ) -> Compiled:
+        session = self._session(flags)
+        invocation = session.invocation()
+        found: list[Diagnostic] = []
+        reader = KernelReader()
+
+        def receive(severity: int, text: int, size: int, _: object) -> None:
+            found.append(diagnostic(severity, ctypes.string_at(text, size).decode("utf-8", "replace")))
+
+        callback = _CALLBACK(receive)
+        doing, vmfb = "reading the module", None
+        try:
+            self._library.ireeCompilerInvocationEnableCallbackDiagnostics(invocation._inv_p, 0, callback, None)
+            if invocation.parse_source(Source.wrap_buffer(session, module, buffer_name="source.mlir")):
+                for phase, doing in PHASES.items():
+                    on_phase(doing)
+                    if not self._advance(invocation, phase):
+                        break
+                    if phase in KernelReader.PHASES:
+                        reader.read(phase, _taken(invocation.output_ir_bytecode))
+                else:
+                    vmfb = _taken(invocation.output_vm_bytecode)
+        finally:
+            invocation.close()
+            if vmfb is None:
+                # A context that a pass failed in is not trusted with the next module.
+                self._forget(flags)
+        kernels = tuple(tuple(k) for k in reader.kernels()) if vmfb is not None else ()
+        return Compiled(vmfb, kernels, tuple(found), doing, rung, time.monotonic() - start)
+
+    def _advance(self, invocation: Invocation, phase: str) -> bool:
+        phases = list(PHASES)
+        place = phases.index(phase)
+        if place:
+            self._library.ireeCompilerInvocationSetCompileFromPhase(invocation._inv_p, phases[place - 1].encode())
+        self._library.ireeCompilerInvocationSetCompileToPhase(invocation._inv_p, phase.encode())
+        return bool(invocation.execute())
+
+    def _session(self, flags: tuple[str, ...]) -> Session:
+        session, uses = self._sessions.get(flags, (None, [0]))
+        if session is None or uses[0] >= _SESSION_USES:
+            session, uses = Session(), [0]
+            try:
+                session.set_flags(*flags)
+            except ValueError as error:
+                raise CompileError(f"a flag of the target is not the compiler's: {error}") from None
+            self._sessions[flags] = session, uses
+        uses[0] += 1
+        return session
+
+    def _forget(self, flags: tuple[str, ...]) -> None:
+        session, _ = self._sessions.pop(flags)
+        session.close()
+
+
+def _taken(write: Callable[[Output], None]) -> bytes:
+    output = Output.open_membuffer()
+    try:
+        write(output)
+        return bytes(output.map_memory())
+    finally:
+        output.close()
+
+
+def _override(flags: Sequence[str], changes: Sequence[str]) -> tuple[str, ...]:
+    changed = {flag.partition("=")[0] for flag in changes}
+    return (*(f for f in flags if f.partition("=")[0] not in changed), *changes)
+
+
+def _wants_stack(result: Compiled) -> bool:
+    return any("stack allocation" in d.message for d in result.diagnostics)

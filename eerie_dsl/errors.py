@@ -1,0 +1,128 @@
+"""Every error Eerie raises, and the user's source line that each one starts with.
+
+Each class also derives from the built-in exception that NumPy users would catch for the same mistake.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Source(NamedTuple):
+    """A place in the user's program.
+
+    Attributes:
+        file: path as Python knows it; ``<stdin>`` and the like at a prompt.
+        line: line number, from 1.
+        function: name of the enclosing function, ``<module>`` at the top.
+    """
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def text(self) -> str:
+        """The source line itself, stripped; empty where the file cannot be read."""
+        import linecache
+
+        return linecache.getline(self.file, self.line).strip()
+
+
+def user_source() -> Source | None:
+    """The innermost frame that is not Eerie's own, or None when there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            return Source(code.co_filename, frame.f_lineno, code.co_name)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class EerieError(Exception):
+    """Base of all errors of Eerie: the user's line first, then what is wrong, then the fix.
+
+    Args:
+        message: what is wrong, naming the op and the shapes.
+        source: the user's line; found by itself when not given.
+        hint: what to do about it.
+    """
+
+    def __init__(self, message: str, *, source: Source | None = None, hint: str | None = None) -> None:
+        self.message = message
+        self.source = source if source is not None else user_source()
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        lines = []
+        if self.source is not None:
+            text = self.source.text()
+            lines.append(f"{self.source}" + (f": {text}" if text else ""))
+        lines.append(self.message)
+        if self.hint is not None:
+            lines.append(f"Fix: {self.hint}")
+        return "\n  ".join(lines)
+
+
+class ShapeError(EerieError, ValueError):
+    """Shapes that an operation cannot take."""
+
+
+class DTypeError(EerieError, TypeError):
+    """Dtypes that an operation cannot take."""
+
+
+class IndexingError(EerieError, IndexError):
+    """An index out of range or of a kind that cannot index."""
+
+
+class ArgumentError(EerieError, TypeError):
+    """Arguments of a call that do not fit its signature."""
+
+
+class TracerError(EerieError, TypeError):
+    """A placeholder used where a concrete value is needed."""
+
+
+class LeakedTracerError(TracerError):
+    """A placeholder used after the function that it belongs to was traced."""
+
+
+class DonatedError(EerieError, RuntimeError):
+    """An array used after its memory was given away by donation."""
+
+
+class MissingRuleError(EerieError, NotImplementedError):
+    """A primitive lacks the rule that was asked of it."""
+
+
+class GraphError(EerieError, AssertionError):
+    """A graph that breaks the rules of the IR: a defect of Eerie or of a custom primitive."""
+
+
+class TargetError(EerieError, ValueError):
+    """A compilation target that is unknown or cannot take the program."""
+
+
+class CompileError(EerieError, RuntimeError):
+    """The compiler refused, crashed, or ran out of time."""
+
+
+class ExecutionError(EerieError, RuntimeError):
+    """A compiled program could not be loaded or failed when it ran."""
+
+
+class ConfigError(EerieError, ValueError):
+    """A setting with a value that it cannot take."""
+
+
+class EerieWarning(UserWarning):
+    """Something works less well than it could; the message names the fix."""

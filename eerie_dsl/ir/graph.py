@@ -1,0 +1,273 @@
+"""Nodes that operations record, and graphs cut out of them.
+
+A node points at its operands, so what nobody refers to any more is freed by itself. A `Graph` is a closed piece in
+topological order: the unit that passes, keys, the compiler and the interpreter work on.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from eerie_dsl.digest import digest
+from eerie_dsl.errors import GraphError, Source
+from eerie_dsl.ir.aval import Aval, TupleAval, Type
+from eerie_dsl.ir.dtypes import DType, dtype
+from eerie_dsl.ir.scope import Scope, state
+
+if TYPE_CHECKING:
+    from eerie_dsl.ir.primitive import Primitive
+
+Params = Mapping[str, Any]
+Sources = tuple[tuple[Source | None, tuple[Any, ...]], ...]
+_NO_PARAMS: Params = {}
+
+
+class Node:
+    """One value: the result of a primitive, or an input (``op is None``).
+
+    Attributes:
+        op: the primitive, None for an input.
+        inputs: operand nodes.
+        params: static parameters: numbers, strings, bytes, dtypes, graphs, and tuples of them.
+        aval: type of the result.
+        source: the user's line that recorded it.
+        scope: the trace it was recorded in, None for a value that can be computed at once.
+        value: what an input stands for when it is concrete; the result of a node once it was evaluated.
+        weak: it stands for a Python scalar and gives way to the dtype of an array that it meets.
+    """
+
+    __slots__ = ("__weakref__", "aval", "inputs", "op", "params", "scope", "source", "value", "weak")
+
+    def __init__(
+        self,
+        op: Primitive | None,
+        inputs: tuple[Node, ...],
+        params: Params,
+        aval: Type,
+        source: Source | None = None,
+        scope: Scope | None = None,
+        value: object = None,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.params = params
+        self.aval: Any = aval
+        self.source = source
+        self.scope = scope
+        self.value = value
+        self.weak = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result."""
+        return self.aval.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> DType:
+        """Element type of the result."""
+        return self.aval.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions of the result."""
+        return self.aval.ndim  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<{'input' if self.op is None else self.op.name}: {self.aval}>"
+
+
+def placeholder(aval: Aval, source: Source | None = None, scope: Scope | None = None, value: object = None) -> Node:
+    """An input of a graph to be; concrete when it has a value."""
+    return Node(None, (), _NO_PARAMS, aval, source, scope, value)
+
+
+class Graph:
+    """A closed, topologically ordered piece of computation: ``outputs`` as a function of ``inputs``.
+
+    Immutable. Inputs keep their place even when nothing uses them. Equal structure gives an equal `digest`,
+    whatever the source lines.
+    """
+
+    __slots__ = ("__weakref__", "_digest", "_encoded", "inputs", "nodes", "outputs")
+
+    def __init__(self, inputs: Sequence[Node], nodes: Sequence[Node], outputs: Sequence[Node]) -> None:
+        self.inputs = tuple(inputs)
+        self.nodes = tuple(nodes)
+        self.outputs = tuple(outputs)
+        self._encoded: tuple[Any, ...] | None = None
+        self._digest: str | None = None
+
+    @classmethod
+    def of(cls, inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
+        """The graph that computes ``outputs``; nodes that they do not need are left out.
+
+        Raises:
+            GraphError: an output depends on an input that is not among ``inputs``.
+        """
+        given = set(map(id, inputs))
+        order = topological(outputs, lambda n: id(n) in given)
+        for node in order:
+            if node.op is None:
+                raise GraphError(f"the graph uses {node!r}, which is not one of its inputs", source=node.source)
+        return cls(inputs, order, outputs)
+
+    @property
+    def in_avals(self) -> tuple[Aval, ...]:
+        """Types of the inputs."""
+        return tuple(n.aval for n in self.inputs)
+
+    @property
+    def out_avals(self) -> tuple[Aval, ...]:
+        """Types of the outputs."""
+        return tuple(n.aval for n in self.outputs)
+
+    @property
+    def sources(self) -> Sources:
+        """The user's line of each node in the order of ``nodes``, with those of the graphs among its parameters."""
+        return tuple(
+            (n.source, tuple(v.sources for _, v in sorted(n.params.items()) if isinstance(v, Graph)))
+            for n in self.nodes
+        )
+
+    def walk(self) -> Iterator[Node]:
+        """The nodes in order, each followed by those of the graphs among its parameters."""
+        for node in self.nodes:
+            yield node
+            for _, value in sorted(node.params.items()):
+                if isinstance(value, Graph):
+                    yield from value.walk()
+
+    def rewrite(self, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Graph:
+        """A graph in which each node is what ``rule(node, its new operands)`` gives."""
+        new: dict[int, Node] = {id(n): n for n in self.inputs}
+        for node in self.nodes:
+            new[id(node)] = rule(node, tuple(new[id(i)] for i in node.inputs))
+        return Graph.of(self.inputs, [new[id(n)] for n in self.outputs])
+
+    def inline(self, arguments: Sequence[Node]) -> tuple[Node, ...]:
+        """Record the graph anew on other operands, keeping source lines; gives its outputs."""
+        new: dict[int, Node] = dict(zip(map(id, self.inputs), arguments, strict=True))
+        for node in self.nodes:
+            new[id(node)] = rebuild(node, tuple(new[id(i)] for i in node.inputs))
+        return tuple(new[id(n)] for n in self.outputs)
+
+    def evaluate(self, arguments: Sequence[Any]) -> list[Any]:
+        """Interpret with the primitives' reference rules: the oracle, and the way without a compiler."""
+        values: dict[int, Any] = dict(zip(map(id, self.inputs), arguments, strict=True))
+        for node in self.nodes:
+            assert node.op is not None
+            values[id(node)] = node.op.evaluate(node.aval, [values[id(i)] for i in node.inputs], node.params)
+        return [values[id(n)] for n in self.outputs]
+
+    def copied(self) -> Graph:
+        """The same graph on nodes of its own, which hold no values and belong to no scope."""
+        return Graph.decode(self.encode(), self.sources)
+
+    def encoded(self) -> tuple[Any, ...]:
+        """The structure as nested tuples of plain values; no source lines."""
+        if self._encoded is None:
+            number: dict[int, int] = {}
+            for node in (*self.inputs, *self.nodes):
+                number[id(node)] = len(number)
+            self._encoded = (
+                tuple(_encode_aval(n.aval) for n in self.inputs),
+                tuple(
+                    (n.op.path, tuple(number[id(i)] for i in n.inputs), _encode_params(n.params))  # type: ignore[union-attr]
+                    for n in self.nodes
+                ),
+                tuple(number[id(n)] for n in self.outputs),
+            )
+        return self._encoded
+
+    def encode(self) -> bytes:
+        """Canonical bytes of the structure, the same in every process."""
+        return marshal.dumps(self.encoded(), 2)
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the structure."""
+        if self._digest is None:
+            self._digest = digest(self.encode(), size=20).hex()
+        return self._digest
+
+    @staticmethod
+    def decode(data: bytes, sources: Sources | None = None) -> Graph:
+        """The graph that `encode` wrote, with its source lines put back; every type is inferred again."""
+        return _decode_graph(marshal.loads(data), sources)
+
+
+def topological(outputs: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
+    """All nodes that ``outputs`` need, operands first, down to those that ``stop``, which are left out."""
+    done: set[int] = set()
+    order: list[Node] = []
+    stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(list(outputs))]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif id(node) not in done and not stop(node):
+            done.add(id(node))
+            stack.append((node, True))
+            stack.extend((i, False) for i in reversed(node.inputs) if id(i) not in done)
+    return order
+
+
+def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The same operation on other operands, typed anew, its source line kept."""
+    if node.op is None or all(a is b for a, b in zip(node.inputs, inputs, strict=True)):
+        return node
+    aval = node.op.infer(*(i.aval for i in inputs), **node.params)
+    new = Node(node.op, inputs, node.params, aval, node.source, state.scope)
+    new.weak = node.weak
+    return new
+
+
+def _encode_aval(aval: Type) -> tuple[Any, ...]:
+    if isinstance(aval, TupleAval):
+        raise GraphError("a graph input cannot be a tuple")
+    return (aval.shape, aval.dtype.name)
+
+
+def _encode_params(params: Params) -> tuple[Any, ...]:
+    return tuple((k, _encode_param(params[k])) for k in sorted(params))
+
+
+def _encode_param(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ("t", *map(_encode_param, value))
+    if isinstance(value, DType):
+        return ("d", value.name)
+    if isinstance(value, Graph):
+        return ("g", value.encoded())
+    if value is None or type(value) in (bool, int, float, complex, str, bytes):
+        return value
+    raise GraphError(f"a parameter of type {type(value).__name__} cannot be part of a graph")
+
+
+def _decode_param(value: Any, graph_sources: Iterator[Sources]) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    tag, *rest = value
+    if tag == "t":
+        return tuple(_decode_param(v, graph_sources) for v in rest)
+    if tag == "d":
+        return dtype(rest[0])
+    return _decode_graph(rest[0], next(graph_sources, None))
+
+
+def _decode_graph(encoded: tuple[Any, ...], sources: Sources | None) -> Graph:
+    from eerie_dsl.ir.primitive import primitive_at
+
+    in_types, node_rows, outputs = encoded
+    nodes = [placeholder(Aval(shape, dtype(name))) for shape, name in in_types]
+    for k, (path, operands, params) in enumerate(node_rows):
+        op = primitive_at(path)
+        inputs = tuple(nodes[i] for i in operands)
+        source, inner = sources[k] if sources else (None, ())
+        graph_sources = iter(inner)
+        decoded = {name: _decode_param(value, graph_sources) for name, value in params}
+        aval = op.infer(*(i.aval for i in inputs), **decoded)
+        nodes.append(Node(op, inputs, decoded, aval, source))
+    return Graph(nodes[: len(in_types)], nodes[len(in_types) :], [nodes[i] for i in outputs])

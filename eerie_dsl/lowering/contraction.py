@@ -1,0 +1,134 @@
+"""Sums of products: loops that can be one are made one, then `schedule` says how the kernel is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.lowering import schedule
+from eerie_dsl.lowering.values import Dim, Operand, Tensor, View, compose
+
+if TYPE_CHECKING:
+    from eerie_dsl.lowering.builder import Builder
+
+Axes = tuple[int, ...]
+
+
+def contraction(b: Builder, out: Aval, loops: Sequence[int], operands: Sequence[Operand]) -> Tensor:
+    """The sum of products of two operands over the loops after those of ``out``, whose axes are the first loops."""
+    lhs, rhs = operands
+    flat = _flattened(b, loops, lhs, rhs, out.ndim)
+    if flat is None:
+        return _emit(b, out, loops, operands)
+    loops, lhs, rhs, axes = flat
+    result = _scheduled(b, out.with_shape(tuple(loops[:axes])), loops, lhs, rhs)
+    return b.reshape(result, out)
+
+
+def _emit(
+    b: Builder, out: Aval, loops: Sequence[int], operands: Sequence[Operand], tiles: schedule.Tiles | None = None
+) -> Tensor:
+    def body(s: Any, x: Any, y: Any, total: Any) -> Any:
+        return s.add(total, s.mul(s.cast(x, out.dtype), s.cast(y, out.dtype)))
+
+    return b.generic(out, loops, operands, tuple(range(out.ndim)), body, 0, tiles)
+
+
+def _scheduled(b: Builder, out: Aval, loops: Sequence[int], lhs: Operand, rhs: Operand) -> Tensor:
+    left, right = _stored(lhs), _stored(rhs)
+    if left is None or right is None or not b.tiled:
+        return _emit(b, out, loops, [lhs, rhs])
+    every = tuple(range(out.ndim))
+    if out.ndim == 1 and len(left[1]) > len(right[1]):
+        left, right = right, left
+    product = None
+    if left[0].aval.dtype is right[0].aval.dtype is out.dtype:
+        product = schedule.recognised(loops, left[1], right[1], every, out.dtype)
+    if product is None:
+        return _emit(b, out, loops, [lhs, rhs])
+    layout = schedule.layout(product)
+    if layout == "panels":
+        return _in_panels(b, out, product, left, right[0])
+    if layout == "rows":
+        aval = out.with_shape((product.k, product.n))
+        right = _copied(b, right[0], aval, (1, 0)), (2, 1)
+        product = product._replace(transposed=False)
+    return _emit(b, out, loops, [left, right], schedule.tiles(product))
+
+
+def _in_panels(b: Builder, out: Aval, p: schedule.Product, x: Operand, w: Tensor) -> Tensor:
+    panels = p.n // schedule.PANEL
+    column = b.window(0, schedule.PANEL, 2, 1)
+    dims: tuple[Dim, ...] = (column, 1) if p.transposed else (1, column)
+    packed = _copied(b, w, out.with_shape((panels, p.k, schedule.PANEL)), dims)
+    sizes = (p.m, panels, schedule.PANEL, p.k)
+    operands: list[Operand] = [(x[0], (0, 3)), (packed, (1, 3, 2))]
+    return b.reshape(_emit(b, out.with_shape(sizes[:3]), sizes, operands, schedule.panel_tiles(p)), out)
+
+
+def _copied(b: Builder, x: Tensor, out: Aval, dims: tuple[Dim, ...]) -> Tensor:
+    """``x`` read at ``dims``, in memory: in a region, or the compiler folds the copy into its reader again."""
+
+    def copy(x: Tensor) -> list[Tensor]:
+        return [b.generic(out, out.shape, [(x, dims)], tuple(range(out.ndim)), lambda s, element: element)]
+
+    return b.region([x], [out], copy)[0]
+
+
+def _flattened(
+    b: Builder, loops: Sequence[int], lhs: Operand, rhs: Operand, axes: int
+) -> tuple[list[int], Operand, Operand, int] | None:
+    """The same work over fewer loops: neighbours in all operands become one, loops of one step go away.
+
+    The compiler would do so itself, and lose the tiles on the way. None where the loops cannot change: an operand
+    is a window, or a view, whose axes cannot be merged in place.
+    """
+    reads = [dims for _, dims in (lhs, rhs)]
+    if not all(isinstance(d, int) for dims in reads for d in dims):
+        return None
+    groups = [g for g in _merged(len(loops), [*reads, tuple(range(axes))]) if prod(loops[i] for i in g) != 1]
+    place = {loop: k for k, group in enumerate(groups) for loop in group}
+    sizes = [prod(loops[i] for i in group) for group in groups]
+    new: list[Operand] = []
+    for value, dims in (lhs, rhs):
+        at = tuple(dict.fromkeys(place[d] for d in dims if d in place))
+        shape = tuple(sizes[k] for k in at)
+        if shape != value.aval.shape:
+            if not isinstance(value, Tensor):
+                return None
+            value = b.reshape(value, value.aval.with_shape(shape))
+        new.append((value, at))
+    return sizes, new[0], new[1], sum(group[0] < axes for group in groups)
+
+
+def _merged(loops: int, reads: Sequence[tuple[Any, ...]]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for loop in range(loops):
+        if groups and all(_follows(axes, groups[-1][-1], loop) for axes in reads):
+            groups[-1].append(loop)
+        else:
+            groups.append([loop])
+    return groups
+
+
+def _follows(axes: tuple[Any, ...], first: int, second: int) -> bool:
+    if first not in axes or second not in axes:
+        return first not in axes and second not in axes
+    return axes.index(second) == axes.index(first) + 1
+
+
+def _stored(operand: Operand) -> tuple[Tensor, Axes] | None:
+    """The tensor behind views and the loops at which its own axes read; None where that is not so simple."""
+    value, dims = operand
+    while not isinstance(value, Tensor):
+        if value.tensor is not None:
+            value = value.tensor
+        elif isinstance(value, View):
+            dims = compose(value.dims, dims)
+            value = value.operand
+        else:
+            return None
+    places = tuple(d for d in dims if isinstance(d, int))
+    return (value, places) if len(places) == len(dims) else None

@@ -1,0 +1,1 @@
+"""The primitives, one class each; families in one module each."""

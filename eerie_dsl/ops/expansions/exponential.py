@@ -1,0 +1,112 @@
+"""exp, exp2, expm1 and what is built on them: sinh, cosh, tanh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eerie_dsl.ops.expansions.formats import (
+    F32,
+    F64,
+    Coefficients,
+    clamp,
+    format_of,
+    keep_small,
+    nearest,
+    polynomial,
+    power_of_two,
+    scale,
+)
+
+LOG2_E = 1.4426950408889634
+LN2 = 0.6931471805599453
+
+# ln 2 in two parts, the first with so few bits that its product with the exponent is exact (Cody and Waite 1980).
+LN2_PARTS = {
+    F32: (float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20")),
+    F64: (float.fromhex("0x1.62e42fefa3p-1"), float.fromhex("0x1.3de6af278ece6p-42")),
+}
+
+# (e**r - 1 - r - r**2 / 2) / r**3 for |r| <= ln(2) / 2
+SERIES: dict[object, Coefficients] = {
+    F32: (0.16666666, 0.04166648, 0.00833342, 0.0013933422, 0.0001982406),
+    F64: (
+        0.16666666666666677, 0.041666666666666574, 0.008333333333321988, 0.0013888888888943494,
+        0.00019841269885443233, 2.4801587197028304e-05, 2.7557244729233307e-06, 2.7557387567344445e-07,
+        2.510890248465635e-08, 2.087891922581578e-09,
+    ),
+}  # fmt: skip
+
+# Beyond these, exp overflows or underflows whatever the argument.
+EXP_RANGE = {F32: (-104.0, 89.5), F64: (-746.0, 710.5)}
+
+
+def series(s: Any, r: Any) -> Any:
+    """e**r - 1 for |r| <= ln(2) / 2."""
+    tail = polynomial(s, r, SERIES[format_of(r)])
+    return s.fma(s.mul(r, r), s.fma(tail, r, 0.5), r)
+
+
+def reduced(s: Any, x: Any) -> tuple[Any, Any]:
+    """The integer n and the remainder r of x = n * ln(2) + r, |r| <= ln(2) / 2."""
+    high, low = LN2_PARTS[format_of(x)]
+    n, whole = nearest(s, s.mul(x, LOG2_E))
+    return n, s.fma(whole, -low, s.fma(whole, -high, x))
+
+
+def exp(s: Any, x: Any) -> Any:
+    """e**x."""
+    n, r = reduced(s, clamp(s, x, *EXP_RANGE[format_of(x)]))
+    return scale(s, s.add(series(s, r), 1.0), n)
+
+
+def exp_small(s: Any, x: Any) -> Any:
+    """e**x where neither x nor the result is near the ends of the range; NaN stays."""
+    n, r = reduced(s, x)
+    return s.mul(s.add(series(s, r), 1.0), power_of_two(s, n, format_of(x)))
+
+
+def exp2(s: Any, x: Any) -> Any:
+    """2**x."""
+    f = format_of(x)
+    x = clamp(s, x, -f.bias - f.fraction - 2.0, f.bias + 2.0)
+    n, whole = nearest(s, x)
+    return scale(s, s.add(series(s, s.mul(s.sub(x, whole), LN2)), 1.0), n)
+
+
+def half_expm1(s: Any, x: Any) -> Any:
+    """(e**x - 1) / 2, which overflows later than e**x."""
+    f = format_of(x)
+    n, r = reduced(s, clamp(s, x, *EXP_RANGE[f]))
+    quarter = power_of_two(s, s.sub(n, 2), f)
+    quarter = s.select(s.compare("lt", n, -f.bias + 4), 0.0, quarter)
+    return s.mul(s.fma(series(s, r), quarter, s.sub(quarter, 0.25)), 2.0)
+
+
+def expm1(s: Any, x: Any) -> Any:
+    """e**x - 1."""
+    return keep_small(s, x, s.copysign(s.mul(half_expm1(s, x), 2.0), x))
+
+
+def sinh(s: Any, x: Any) -> Any:
+    """Hyperbolic sine."""
+    h = half_expm1(s, s.abs(x))
+    whole = s.fma(h, 2.0, 1.0)
+    small = s.select(s.compare("lt", h, 1e20), s.div(h, whole), 0.5)
+    return keep_small(s, x, s.copysign(s.add(h, small), x))
+
+
+def cosh(s: Any, x: Any) -> Any:
+    """Hyperbolic cosine."""
+    half = s.add(half_expm1(s, s.abs(x)), 0.5)
+    return s.add(half, s.div(0.25, half))
+
+
+def tanh(s: Any, x: Any) -> Any:
+    """Hyperbolic tangent."""
+    bound = 10.0 if format_of(x) is F32 else 20.0
+    a = s.abs(x)
+    a = s.select(s.compare("gt", a, bound), bound, a)
+    n, r = reduced(s, s.add(a, a))
+    t = power_of_two(s, n, format_of(x))
+    e = s.fma(series(s, r), t, s.sub(t, 1.0))
+    return s.copysign(s.div(e, s.add(e, 2.0)), x)

@@ -1,0 +1,199 @@
+"""Memory of arrays: NumPy in and out, without a copy where that is safe.
+
+Compiled code asks for 64-byte alignment. NumPy gives 16, so most of its arrays are copied on their way in; arrays from
+`aligned_empty`, and those that came out of Eerie, are not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from ctypes import addressof, c_char
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eerie_dsl.errors import DTypeError, ExecutionError
+from eerie_dsl.ir import dtypes
+from eerie_dsl.ir.aval import Aval, Shape
+from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.runtime.device import binding, inline
+
+# mypy knows nothing of the binding.
+Buffer: TypeAlias = Any
+"""A shaped, typed block of device memory (`iree.runtime.HalBufferView`)."""
+
+ALIGNMENT = 64
+
+_Types = binding.HalElementType
+ELEMENT_TYPES: dict[DType, int] = {
+    dtypes.bool_: int(_Types.BOOL_8),
+    dtypes.int8: int(_Types.SINT_8),
+    dtypes.int16: int(_Types.SINT_16),
+    dtypes.int32: int(_Types.SINT_32),
+    dtypes.int64: int(_Types.SINT_64),
+    dtypes.uint8: int(_Types.UINT_8),
+    dtypes.uint16: int(_Types.UINT_16),
+    dtypes.uint32: int(_Types.UINT_32),
+    dtypes.uint64: int(_Types.UINT_64),
+    dtypes.float16: int(_Types.FLOAT_16),
+    dtypes.bfloat16: int(_Types.BFLOAT_16),
+    dtypes.float32: int(_Types.FLOAT_32),
+    dtypes.float64: int(_Types.FLOAT_64),
+    dtypes.complex64: int(_Types.COMPLEX_64),
+    dtypes.complex128: int(_Types.COMPLEX_128),
+}
+
+_MEMORY = int(binding.MemoryType.DEVICE_LOCAL) | int(binding.MemoryType.HOST_VISIBLE)
+_USAGE = int(binding.BufferUsage.DEFAULT)
+# Below this many bytes a copy is as quick as finding out whether the memory can be shared.
+_SMALL = 16384
+
+_allocate = inline.allocator.allocate_buffer
+_copy_in = inline.allocator.allocate_buffer_copy
+_import = inline.from_dlpack_capsule
+_View = binding.HalBufferView
+_ndarray = np.ndarray
+_char_of: Callable[[Any], c_char] = c_char.from_buffer
+
+
+def from_numpy(array: NDArray[Any], dtype: DType, *, copy: bool | None = None) -> Buffer:
+    """A buffer with the elements of a NumPy array.
+
+    Shared memory keeps the array alive, and later writes to the array show in the buffer.
+
+    Args:
+        array: any strides, alignment and byte order; read-only, zero-size, 0-d and ``np.matrix`` too.
+        dtype: the array's own element type.
+        copy: True always copies. None shares the memory of an array above 16 KB that is writable, C-contiguous,
+            of native byte order and aligned to 64 bytes, and copies otherwise. False shares it or raises.
+
+    Raises:
+        DTypeError: the array holds something else than ``dtype``, or is masked.
+        ExecutionError: the memory cannot be shared and ``copy`` is False, or there is no memory left.
+    """
+    if array.dtype is dtype.numpy and type(array) is _ndarray:
+        try:
+            if not copy and (copy is False or array.nbytes > _SMALL) and not addressof(_char_of(array)) % ALIGNMENT:
+                return _import(array.__dlpack__())
+        except (TypeError, ValueError, BufferError):
+            pass  # read-only, strided, empty, or bfloat16
+        if copy is not False:
+            try:
+                return _copy_in(_MEMORY, _USAGE, inline, array, ELEMENT_TYPES[dtype])
+            except (ValueError, BufferError, RuntimeError, MemoryError):
+                pass  # strided, bfloat16, or no memory left
+    return _from_any(array, dtype, copy)
+
+
+def _from_any(array: NDArray[Any], dtype: DType, copy: bool | None) -> Buffer:
+    """`from_numpy` for the arrays that the binding does not take as they are."""
+    plain = _plain(array, dtype)
+    if not copy and dtype is dtypes.bfloat16 and _shareable(plain):
+        shared = _import(plain.view(np.uint16).__dlpack__())
+        return _View(shared.get_buffer(), plain.shape, ELEMENT_TYPES[dtype])
+    if copy is False:
+        if _shareable(plain) and plain.dtype.isnative:
+            return _import(plain.__dlpack__())
+        raise ExecutionError(
+            f"the memory of {_described(plain)} cannot be shared: it has to be writable, C-contiguous, "
+            f"of native byte order, not empty, and aligned to {ALIGNMENT} bytes",
+            hint="allow a copy, or allocate the array with aligned_empty",
+        )
+    view = allocate(Aval(plain.shape, dtype))
+    np.copyto(_window(view, plain.shape, dtype), plain)
+    return view
+
+
+def _shareable(array: NDArray[Any]) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.writeable and array.size > 0 and array.ctypes.data % ALIGNMENT == 0
+
+
+def _plain(array: NDArray[Any], dtype: DType) -> NDArray[Any]:
+    """``array`` as a plain ``np.ndarray``, refused by name when it does not hold ``dtype``."""
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(array, masked.MaskedArray):
+        raise DTypeError(
+            f"{_described(array)} is masked, and Eerie has no masks", hint="fill it first, with array.filled(value)"
+        )
+    if array.dtype.newbyteorder("=") != dtype.numpy:
+        what = {
+            "O": "holds Python objects",
+            "S": "holds strings",
+            "U": "holds strings",
+            "T": "holds strings",
+            "M": "holds dates",
+            "m": "holds time spans",
+        }.get(array.dtype.kind, "is structured" if array.dtype.names else f"does not hold {dtype.name}")
+        raise DTypeError(f"{_described(array)} {what}", hint=f"convert it first, with array.astype({dtype.name!r})")
+    return np.asarray(array)
+
+
+def _described(array: NDArray[Any]) -> str:
+    return f"a NumPy array of dtype {array.dtype} and shape {array.shape}"
+
+
+def _window(view: Buffer, shape: Shape, dtype: DType) -> NDArray[Any]:
+    return _ndarray(shape, dtype.numpy, view.map())
+
+
+def allocate(aval: Aval) -> Buffer:
+    """A buffer with arbitrary contents, aligned to 64 bytes.
+
+    Raises:
+        ExecutionError: there is no memory left.
+    """
+    try:
+        memory = _allocate(_MEMORY, _USAGE, aval.nbytes)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise ExecutionError(f"no memory for {aval!r} ({aval.nbytes} bytes)") from error
+    return _View(memory, aval.shape, ELEMENT_TYPES[aval.dtype])
+
+
+def aligned_empty(shape: Shape, dtype: DType) -> NDArray[Any]:
+    """A writable NumPy array with arbitrary contents whose memory Eerie can share.
+
+    >>> aligned_empty((2, 3), dtypes.float32).shape
+    (2, 3)
+
+    Raises:
+        ExecutionError: there is no memory left.
+    """
+    return _window(allocate(Aval(shape, dtype)), shape, dtype)
+
+
+def from_scalar(value: bool | int | float | complex, dtype: DType) -> Buffer:
+    """A 0-d buffer with one value.
+
+    Raises:
+        DTypeError: ``dtype`` cannot hold the value.
+    """
+    try:
+        array = np.array(value, dtype.numpy)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DTypeError(f"{value!r} does not fit {dtype.name}") from error
+    return from_numpy(array, dtype, copy=True)
+
+
+def to_numpy(view: Buffer, aval: Aval) -> NDArray[Any]:
+    """A read-only NumPy array on the memory of ``view``, which it keeps alive."""
+    array = _ndarray(aval.shape, aval.dtype.numpy, view.map())
+    array.setflags(write=False)
+    return array
+
+
+def array_of(exporter: object) -> NDArray[Any]:
+    """A NumPy array on the memory of ``bytes``, ``array.array``, ``memoryview`` or any other buffer exporter.
+
+    >>> array_of(b"ab")
+    array([97, 98], dtype=uint8)
+
+    Raises:
+        DTypeError: the object exports no buffer, or one whose format NumPy does not know.
+    """
+    try:
+        return np.asarray(memoryview(exporter))  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError) as error:
+        raise DTypeError(f"{type(exporter).__name__} does not export memory as numbers: {error}") from error

@@ -1,0 +1,111 @@
+"""The devices that programs run on, and the one runtime instance of the process.
+
+The CPU is driven in two ways: `inline` runs a program on the calling thread, which suits small work, and `pool`
+spreads it over worker threads, which suits large work. They share memory: a buffer made by one is taken by the other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, NamedTuple
+
+from iree.runtime import _binding
+
+binding: Any = _binding
+
+# Freed results are kept for reuse, up to this many bytes over what is in use: fresh memory from the system has to be
+# cleared page by page, which makes a large elementwise kernel up to nine times slower.
+_CACHED = "256mib"
+_CACHED_BUFFERS = 64
+
+
+class Device(NamedTuple):
+    """A device that arrays can live on.
+
+    Attributes:
+        name: ``"cpu"``, or for example ``"cuda:0"``.
+        platform: ``"cpu"``, ``"cuda"``, ``"hip"``, ``"vulkan"`` or ``"metal"``.
+        description: what the driver calls it; empty for the CPU.
+    """
+
+    name: str
+    platform: str
+    description: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+
+cpu = Device("cpu", "cpu")
+
+
+def _open(driver: str) -> Any:
+    spec = f"caching:*=*;{_CACHED};{_CACHED_BUFFERS}"
+    device = binding.create_hal_driver(driver).create_device(0, None, [spec])
+    # A buffer returns its memory to the device's allocator without keeping it alive, and at exit arrays can outlive
+    # modules: a device is therefore never destroyed.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(device))
+    return device
+
+
+binding.disable_leak_checker()  # it would report the devices
+instance = binding.VmInstance()
+inline = _open("local-sync")
+
+_pool: Any = None
+_pool_lock = Lock()
+_after_fork: list[Callable[[], None]] = []
+
+
+def pool() -> Any:
+    """The device with worker threads, started at the first call."""
+    global _pool
+    if _pool is None:
+        with _pool_lock:
+            if _pool is None:
+                _pool = _open("local-task")
+    return _pool
+
+
+def after_fork(forget: Callable[[], None]) -> None:
+    """Has ``forget`` called in a forked child, where the worker threads of the parent do not exist."""
+    _after_fork.append(forget)
+
+
+def _restart() -> None:
+    global _pool, _pool_lock
+    _pool = None
+    _pool_lock = Lock()
+    for forget in _after_fork:
+        forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart)
+
+
+def devices() -> tuple[Device, ...]:
+    """The devices of this machine, the CPU first. Drivers without their system library are left out."""
+    found = [cpu]
+    for driver in binding.HalDriver.query():
+        if driver.startswith("local-"):
+            continue
+        try:
+            available = binding.get_cached_hal_driver(driver).query_available_devices()
+        except (RuntimeError, ValueError, OSError):
+            continue
+        found += [Device(f"{driver}:{i}", driver, info["name"]) for i, info in enumerate(available)]
+    return tuple(found)
+
+
+def trim() -> None:
+    """Gives the memory that is kept for reuse back to the system."""
+    inline.allocator.trim()
+    if _pool is not None:
+        _pool.allocator.trim()
