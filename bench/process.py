@@ -20,7 +20,7 @@ def limit_threads() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
         os.environ[variable] = str(THREADS)
-    # PyTorch's threads spin while they wait for each other, which on a busy machine makes it up to ten times slower.
+    # PyTorch's threads spin while they wait for each other, which makes it several times slower on a busy machine.
     os.environ["OMP_WAIT_POLICY"] = "passive"
     os.environ["JAX_PLATFORMS"] = "cpu"
 

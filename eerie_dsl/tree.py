@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from eerie_dsl.errors import ArgumentError
@@ -146,6 +147,24 @@ def paths(tree: Any, root: str = "", *, none_is_leaf: bool = False) -> list[str]
     return [accessor.codify(root) for accessor in structure.accessors()]
 
 
+def node_types(structure: TreeSpec) -> tuple[type, ...]:
+    """The classes of the nodes in a structure, each once.
+
+    Example:
+        >>> from eerie_dsl import tree
+        >>> tree.node_types(tree.flatten([1, (2, 3)])[1])
+        (<class 'list'>, <class 'tuple'>)
+    """
+    found: dict[type, None] = {}
+    pending = [structure]
+    while pending:
+        node = pending.pop()
+        if node.type is not None:
+            found[node.type] = None
+            pending += node.children()
+    return tuple(found)
+
+
 def static(**options: Any) -> Any:
     """A dataclass field that is part of the structure, not a leaf. Its values must be hashable.
 
@@ -194,17 +213,15 @@ def register(cls: C) -> C:
 
 
 def _teach(optree: ModuleType, cls: type, children: tuple[str, ...], fixed: tuple[str, ...]) -> None:
+    take_children, take_fixed = _getter(children), _getter(fixed)
+
     def take_apart(node: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[str, ...]]:
-        values = tuple(getattr(node, name) for name in fixed)
-        for name, value in zip(fixed, values, strict=True):
-            try:
-                hash(value)
-            except TypeError:
-                raise ArgumentError(
-                    f"{cls.__qualname__}.{name} is a static field, and its value {value!r} is not hashable",
-                    hint="use a tuple or another immutable value",
-                ) from None
-        return tuple(getattr(node, name) for name in children), values, children
+        values = take_fixed(node)
+        try:
+            hash(values)
+        except TypeError:
+            _refuse(cls, dict(zip(fixed, values, strict=True)))
+        return take_children(node), values, children
 
     def rebuild(values: tuple[Any, ...], leaves: Iterable[Any]) -> Any:
         node: Any = object.__new__(cls)
@@ -215,3 +232,21 @@ def _teach(optree: ModuleType, cls: type, children: tuple[str, ...], fixed: tupl
         return node
 
     optree.register_pytree_node(cls, take_apart, rebuild, path_entry_type=optree.DataclassEntry, namespace=NAMESPACE)
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    # attrgetter is much faster than a loop, but does not give a tuple for fewer than two names.
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda node: tuple(getattr(node, name) for name in names)
+
+
+def _refuse(cls: type, fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        try:
+            hash(value)
+        except TypeError:
+            raise ArgumentError(
+                f"{cls.__qualname__}.{name} is a static field, and its value {value!r} is not hashable",
+                hint="use a tuple or another immutable value",
+            ) from None

@@ -97,7 +97,7 @@ class Array(Methods):
         if scope is not None and node.scope is not scope:
             if node.scope is not None and not node.scope.active:
                 raise leaked("this expression", node.scope)
-            scope.captured[id(node)] = (node, self)
+            scope.captured.setdefault(id(node), (node, self))
         return node
 
     def buffer(self) -> Any:

@@ -27,16 +27,22 @@ Check = tuple[Mapping[str, Any], str, Any]
 
 
 class Guards:
-    """The names that a function could read, with the values that they had."""
+    """The names that a function could read, with the values that they had.
+
+    Args:
+        function: the traced function.
+        others: what else it could call without reading a name: classes of its arguments, static arguments.
+    """
 
     __slots__ = ("_cells", "_checks", "_copies", "_seen")
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, *others: Any) -> None:
         self._checks: list[Check] = []
         self._cells: list[tuple[Any, Any]] = []
         self._copies: list[tuple[Any, tuple[Any, ...]]] = []
         self._seen: set[int] = set()
-        self._value(function, frozenset())
+        for value in (function, *others):
+            self._value(value, frozenset())
         del self._seen
 
     def hold(self) -> bool:
@@ -80,8 +86,7 @@ class Guards:
             for item in value.values() if isinstance(value, dict) else value:
                 self._value(item, names)
         elif isinstance(value, type):
-            if not _library(getattr(sys.modules.get(value.__module__), "__file__", None)):
-                self._namespace(vars(value), names)
+            self._class(value, names)
         elif hasattr(value, "__wrapped__"):
             self._value(value.__wrapped__, names)
         else:
@@ -92,6 +97,19 @@ class Guards:
                 self._namespace(own, names)
                 # An attribute of the object would hide that of its class.
                 self._checks += [(own, n, _MISSING) for n in names if n not in own and hasattr(kind, n)]
+
+    def _class(self, cls: type, names: frozenset[str]) -> None:
+        # Any of its methods may run: an operator, a call or a property names none.
+        for base in cls.__mro__:
+            if _library(getattr(sys.modules.get(base.__module__), "__file__", None)):
+                continue
+            namespace = vars(base)
+            self._namespace(namespace, names)
+            for name, member in namespace.items():
+                function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+                if isinstance(function, FunctionType):
+                    self._checks.append((namespace, name, member))
+                    self._function(function)
 
     def _function(self, function: FunctionType) -> None:
         code = function.__code__

@@ -21,15 +21,18 @@ from eerie_dsl.api.signature import Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
-from eerie_dsl.errors import ArgumentError, DTypeError, EerieWarning, Source, user_source
+from eerie_dsl.errors import ArgumentError, EerieWarning, Source, user_source
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import dtype
+from eerie_dsl.ir.dtypes import dtype, numpy_dtypes
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.scope import state
 from eerie_dsl.runtime import from_numpy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_ndarray = np.ndarray
+_new = object.__new__
 
 _MANY = 16
 """Traces of one function after which it says what makes it trace again."""
@@ -38,22 +41,43 @@ _MANY = 16
 class _Entry:
     """One signature of a jitted function: its trace, ready to run."""
 
-    __slots__ = ("arrays", "captured", "donated", "guards", "loaded", "settings", "single", "trace")
+    __slots__ = (
+        "arrays",
+        "avals",
+        "captured",
+        "donated",
+        "guards",
+        "loaded",
+        "run",
+        "settings",
+        "shared",
+        "single",
+        "trace",
+    )
 
     def __init__(self, traced: Trace, guards: Guards, loaded: Loaded, donated: tuple[int, ...]) -> None:
         self.trace = traced
         self.guards = guards
         self.loaded = loaded
+        self.run = loaded.run
+        self.avals = traced.graph.in_avals
+        self.shared = [i in loaded.shared for i in range(len(self.avals))]
         self.donated = donated
         self.captured = traced.captured
         avals = traced.graph.in_avals[len(traced.graph.inputs) - len(self.captured) :]
-        self.arrays = [(c, a) for c, a in zip(self.captured, avals, strict=True) if isinstance(c, np.ndarray)]
+        self.arrays = [(c, a) for c, a in zip(self.captured, avals, strict=True) if not isinstance(c, Node)]
         self.settings = config.snapshot()
         self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
 
     def valid(self) -> bool:
         """Whether everything that the function saw is as it was."""
-        return self.guards.hold() and all(Aval(a.shape, dtype(a.dtype)) is aval for a, aval in self.arrays)
+        if not self.guards.hold():
+            return False
+        for array, aval in self.arrays:
+            now = array._aval if type(array) is Array else Aval(array.shape, dtype(array.dtype))
+            if now is not aval:
+                return False
+        return True
 
     def hidden(self) -> list[Any]:
         """Buffers of what was captured, as it is now."""
@@ -88,28 +112,48 @@ class Jitted(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if not kwargs and state.scope is None:
-            entry: _Entry | None
-            try:
-                entry = self._fast[tuple([a._aval for a in args])]  # type: ignore[attr-defined]
-                views = [a._value for a in args]  # type: ignore[attr-defined]
-            except (AttributeError, KeyError):
-                entry, views = self._mixed(args)
-            if entry is not None and entry.settings is config.snapshot() and entry.guards.hold():
-                for view in views:
+            # One loop without a call, an exception or a comprehension: each costs as much as all the rest of it.
+            types: list[Aval | type] = []
+            views: list[Any] = []
+            plain = True
+            a: Any
+            for a in args:
+                kind = type(a)
+                if kind is Array:
+                    types.append(a._aval)
+                    view = a._value
                     if view is None:
                         break
+                    views.append(view)
+                elif kind is _ndarray:
+                    plain = False
+                    known = numpy_dtypes.get(a.dtype)
+                    if known is None:
+                        break
+                    types.append(Aval(a.shape, known))
+                    views.append(a)
+                elif kind in SCALARS:
+                    plain = False
+                    types.append(kind)
+                    views.append(a)
                 else:
-                    return entry.wrap(entry.loaded(views))  # type: ignore[no-any-return]
+                    break
+            else:
+                entry = self._fast.get(tuple(types))
+                if entry is not None and entry.settings is config.snapshot() and entry.valid():
+                    if not plain:
+                        views = list(map(_buffer, views, entry.avals, entry.shared))
+                    if entry.captured:
+                        views += entry.hidden()
+                    results = entry.run(views)
+                    if entry.single is None:
+                        return entry.wrap(results)  # type: ignore[no-any-return]
+                    array = _new(Array)
+                    array._aval = entry.single
+                    array._node = None
+                    array._value = results[0]
+                    return array  # type: ignore[return-value]
         return self._call(args, kwargs)  # type: ignore[no-any-return]
-
-    def _mixed(self, args: tuple[Any, ...]) -> tuple[_Entry | None, list[Any]]:
-        """The entry for plain arguments that are not all Arrays, and their buffers."""
-        entry = self._fast.get(tuple([_plain_type(a) for a in args]))
-        if entry is None:
-            return None, []
-        shared = entry.loaded.shared
-        avals = entry.trace.graph.in_avals
-        return entry, [_buffer(a, avals[i], i in shared) for i, a in enumerate(args)]
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, entry = self._entry(args, kwargs)
@@ -152,12 +196,13 @@ class Jitted(Generic[P, R]):
     def _make(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stale: _Entry | None) -> _Entry:
         structure, types, static, _, _ = key
         traced = self._trace(structure, types, static)
-        guards = Guards(self.__wrapped__)
+        classes = () if isinstance(structure, int) else tree.node_types(structure)
+        guards = Guards(self.__wrapped__, *classes, *(value for _, _, value in static))
         self._count(types, stale)
         loaded = load(traced.graph, name=self._name)
         entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))
         self._entries[key] = entry
-        if isinstance(structure, int) and not static and not entry.captured and not entry.donated:
+        if isinstance(structure, int) and not static and not entry.donated:
             self._fast[tuple(_SCALAR_OF[t.aval] if t.weak else t.aval for t in types)] = entry
         return entry
 
@@ -247,19 +292,6 @@ def lift_as(leaf: Any, placeholder: Node) -> Node:
 
 
 _SCALAR_OF = {aval: kind for kind, aval in SCALARS.items()}
-
-
-def _plain_type(leaf: Any) -> Aval | type | None:
-    """What `Jitted._fast` knows an argument by."""
-    kind = type(leaf)
-    if kind is np.ndarray:
-        try:
-            return Aval(leaf.shape, dtype(leaf.dtype))
-        except DTypeError:
-            return None
-    if kind is Array:
-        return leaf._aval  # type: ignore[no-any-return]
-    return kind if kind in SCALARS else None
 
 
 def _buffer(leaf: Any, aval: Aval, shared: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,17 +34,17 @@ class Loaded:
         program: the compiled program; None when nothing has to be computed or when the reference interprets.
         status: where the program came from.
         target: what it was compiled for.
-        shared: inputs whose memory a result may share.
+        shared: inputs that are results too.
     """
 
-    __slots__ = ("_results", "_run", "graph", "pooled", "program", "shared", "status", "target")
+    __slots__ = ("_results", "_run", "graph", "pooled", "program", "run", "shared", "status", "target")
 
     def __init__(self, graph: Graph, target: Target, name: str, mode: str) -> None:
         self.graph = graph = simplify(graph)
         self.target = target
         self.program: Program | None = None
         self.status: CacheStatus | None = None
-        self.shared = _shared(graph)
+        self.shared = frozenset(i for i, n in enumerate(graph.inputs) if n in graph.outputs)
         self.pooled = False
         computed: list[Node] = []
         place = {id(n): ~i for i, n in enumerate(graph.inputs)}
@@ -62,9 +62,10 @@ class Loaded:
         else:
             self.program, self.status = compile_graph(core, target, name=name)
             self.pooled = _work(graph) > _POOLED_NS and (os.cpu_count() or 1) > 1
-            self._run = Executable(self.program.vmfb, pooled=self.pooled)
+            self._run = Executable(self.program.vmfb, pooled=self.pooled).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()
+        self.run: Callable[[Sequence[Any]], list[Any]] = self if self._results else self._run
 
     def __call__(self, views: Sequence[Any]) -> list[Any]:
         """The results' buffers for one buffer per input."""
@@ -113,17 +114,6 @@ def load(graph: Graph, *, name: str) -> Loaded:
         while len(_recent) > _KEPT:
             _recent.popitem(last=False)
     return found
-
-
-def _shared(graph: Graph) -> frozenset[int]:
-    place = {id(n): i for i, n in enumerate(graph.inputs)}
-    found = set()
-    for node in graph.outputs:
-        while node.op is not None and node.op.moves:
-            node = node.inputs[0]
-        if id(node) in place:
-            found.add(place[id(node)])
-    return frozenset(found)
 
 
 def _work(graph: Graph) -> float:

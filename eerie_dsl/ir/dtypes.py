@@ -93,7 +93,7 @@ DEFAULT_FLOAT = float32
 DEFAULT_COMPLEX = complex64
 
 _BY_NAME = {d.name: d for d in ALL}
-_BY_NUMPY: dict[np.dtype[Any], DType] = {}  # filled as they are met: finding the name of one is slow
+numpy_dtypes: dict[np.dtype[Any], DType] = {}  # filled as they are met: finding the name of one is slow
 _BY_SCALAR_TYPE: dict[type, DType] = {
     bool: bool_,
     int: DEFAULT_INT,
@@ -114,8 +114,8 @@ def dtype(spec: object) -> DType:
     """
     if type(spec) is DType:
         return spec
-    if isinstance(spec, np.dtype) and spec in _BY_NUMPY:
-        return _BY_NUMPY[spec]
+    if isinstance(spec, np.dtype) and spec in numpy_dtypes:
+        return numpy_dtypes[spec]
     if isinstance(spec, type) and spec in _BY_SCALAR_TYPE:
         return _BY_SCALAR_TYPE[spec]
     name = spec if isinstance(spec, str) else None
@@ -131,7 +131,7 @@ def dtype(spec: object) -> DType:
             hint="use one of " + ", ".join(_BY_NAME),
         )
     if isinstance(spec, np.dtype):
-        _BY_NUMPY[spec] = found
+        numpy_dtypes[spec] = found
     return found
 
 

@@ -38,6 +38,7 @@ from eerie_dsl.lowering.values import (
     compose,
     reassociated,
     tensor_type,
+    uncovered,
 )
 
 
@@ -102,6 +103,12 @@ class Builder:
             self._holds = Scalar(known.result, bool_)
         holds = self._holds
         return self.map(x.aval, lambda s, e: s.select(holds, e, 0), x)
+
+    def apart(self, x: Value) -> Tensor:
+        """``x`` produced by other kernels than those that use it."""
+        made = self.tensor(x)
+        known = ir.Operation.create("util.optimization_barrier", [tensor_type(x.aval)], [made.value])
+        return Tensor(x.aval, known.result)
 
     # Tensors.
 
@@ -192,7 +199,7 @@ class Builder:
         locs: dict[str, ir.Location] = {}
         for value, dims in operands:
             self._collect(value, dims, leaves, locs, set())
-        extra = self._uncovered(loops, out_dims, [dims for _, dims in leaves.values()])
+        extra = uncovered(loops, [out_dims, *(dims for _, dims in leaves.values())])
         ranges = [
             (Tensor(Aval((loops[d],), outs[0].dtype), self.empty(Aval((loops[d],), outs[0].dtype))), (d,))
             for d in extra
@@ -276,7 +283,8 @@ class Builder:
 
     def read(self, x: Value, out: Aval, places: Sequence[Value]) -> Value:
         """The elements of ``x`` at ``places``: for each of its axes, int64 in range and of the shape of ``out``."""
-        source = self.tensor(x)
+        # A slice fused with a read at computed places is refused by the compiler.
+        source = x if isinstance(x, Tensor) and isinstance(x.value.owner, ir.Block) else self.apart(x)
         return self.map(out, lambda s, *at: s.extract(source, *at), *places)
 
     def scatter(self, out: Aval, updates: Value, places: Value, number: Any, body: Body) -> Tensor:
@@ -316,13 +324,9 @@ class Builder:
         outs: Sequence[Aval],
         body: Body,
     ) -> Tensor:
-        # The dialect iree_linalg_ext has no Python bindings of its own. The barrier keeps producers in other kernels:
-        # fused into these operations, their whole result would be put on the stack.
-        tensors = [self.tensor(v) for v in values]
-        apart = ir.Operation.create(
-            "util.optimization_barrier", [tensor_type(t.aval) for t in tensors], [t.value for t in tensors]
-        )
-        operands = [*apart.results, *destinations]
+        # The dialect iree_linalg_ext has no Python bindings of its own. Producers fused into these operations would
+        # put their whole result on the stack.
+        operands = [*(self.apart(v).value for v in values), *destinations]
         types = [tensor_type(o) for o in outs]
         op = ir.Operation.create(f"iree_linalg_ext.{name}", types, operands, attributes, regions=1)
         kind = element_type(outs[0].dtype)
@@ -392,9 +396,3 @@ class Builder:
                 result = s.cast(s.constant(0, int64) if loop is None else s.index(loop), x.aval.dtype)
         known[key] = result
         return result
-
-    @staticmethod
-    def _uncovered(loops: Sequence[int], out_dims: tuple[Dim, ...], dims: Sequence[tuple[Dim, ...]]) -> list[int]:
-        # linalg reads a loop's length off an operand axis that is exactly that loop.
-        covered = {d for ds in (*dims, out_dims) for d in ds if isinstance(d, int)}
-        return [d for d in range(len(loops)) if d not in covered]

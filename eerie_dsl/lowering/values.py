@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -81,6 +81,12 @@ def tensor_type(aval: Aval) -> ir.RankedTensorType:
 def compose(inner: tuple[Dim, ...], outer: tuple[Dim, ...]) -> tuple[Dim, ...]:
     """Where an operand read at ``inner`` places of something read at ``outer`` places reads itself."""
     return tuple(outer[d] if isinstance(d, int) else d for d in inner)
+
+
+def uncovered(loops: Sequence[int], dims: Sequence[tuple[Dim, ...]]) -> list[int]:
+    """The loops whose length linalg cannot read off an operand axis that is exactly that loop."""
+    covered = {d for ds in dims for d in ds if isinstance(d, int)}
+    return [d for d in range(len(loops)) if d not in covered]
 
 
 def affine_map(loops: int, dims: tuple[Dim, ...]) -> ir.AffineMap:

@@ -66,7 +66,7 @@ class Reduction(Primitive):
         every = tuple(range(x.aval.ndim))
         kept = tuple(a for a in every if a not in axes)
         result = b.generic(out.with_dtype(dtype), x.aval.shape, [(x, every)], kept, body, self.identity(dtype))
-        return b.map(out, lambda s, element: s.cast(element, out.dtype), result)
+        return result if dtype is out.dtype else b.map(out, lambda s, element: s.cast(element, out.dtype), result)
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axes: Axes) -> Batched:
         return self(front(inputs[0], dims[0]), axes=shifted(axes)), 0

@@ -22,7 +22,7 @@ from eerie_dsl.runtime.device import binding, inline
 
 # mypy knows nothing of the binding.
 Buffer: TypeAlias = Any
-"""A shaped, typed block of device memory (`iree.runtime.HalBufferView`)."""
+"""A shaped, typed block of device memory: an `iree.runtime.HalBufferView`, or a `VmRef` to one as programs return."""
 
 ALIGNMENT = 64
 
@@ -54,6 +54,7 @@ _allocate = inline.allocator.allocate_buffer
 _copy_in = inline.allocator.allocate_buffer_copy
 _import = inline.from_dlpack_capsule
 _View = binding.HalBufferView
+_cast = _View.__iree_vm_cast__
 _ndarray = np.ndarray
 _char_of: Callable[[Any], c_char] = c_char.from_buffer
 
@@ -139,6 +140,11 @@ def _window(view: Buffer, shape: Shape, dtype: DType) -> NDArray[Any]:
     return _ndarray(shape, dtype.numpy, view.map())
 
 
+def view_of(buffer: Buffer) -> Any:
+    """The buffer as the binding's buffer view, which has methods."""
+    return buffer if type(buffer) is _View else _cast(buffer)
+
+
 def allocate(aval: Aval) -> Buffer:
     """A buffer with arbitrary contents, aligned to 64 bytes.
 
@@ -179,7 +185,7 @@ def from_scalar(value: bool | int | float | complex, dtype: DType) -> Buffer:
 
 def to_numpy(view: Buffer, aval: Aval) -> NDArray[Any]:
     """A read-only NumPy array on the memory of ``view``, which it keeps alive."""
-    array = _ndarray(aval.shape, aval.dtype.numpy, view.map())
+    array = _window(view_of(view), aval.shape, aval.dtype)
     array.setflags(write=False)
     return array
 

@@ -9,7 +9,7 @@ import numpy as np
 from eerie_dsl.errors import DTypeError, ExecutionError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as dtype_of
-from eerie_dsl.runtime.buffer import ELEMENT_TYPES, Buffer, from_numpy, to_numpy
+from eerie_dsl.runtime.buffer import ELEMENT_TYPES, Buffer, from_numpy, to_numpy, view_of
 from eerie_dsl.runtime.device import binding, inline
 
 CPU = (1, 0)
@@ -99,5 +99,5 @@ def to_dlpack(
         view = from_numpy(to_numpy(view, aval), aval.dtype, copy=True)
     elif aval.dtype.kind == "uint":
         # Programs return integers without a sign.
-        view = binding.HalBufferView(view.get_buffer(), aval.shape, ELEMENT_TYPES[aval.dtype])
-    return inline.create_dlpack_capsule(view, *CPU)
+        view = binding.HalBufferView(view_of(view).get_buffer(), aval.shape, ELEMENT_TYPES[aval.dtype])
+    return inline.create_dlpack_capsule(view_of(view), *CPU)

@@ -11,7 +11,6 @@ from eerie_dsl.runtime.buffer import Buffer
 from eerie_dsl.runtime.device import after_fork, binding, inline, instance, pool
 
 _Arguments = binding.VmVariantList
-_View = binding.HalBufferView
 
 
 class Executable:
@@ -42,7 +41,7 @@ class Executable:
             names = ", ".join(self._module.function_names)
             raise ExecutionError(f"the program has no function {function!r}", hint=f"it has: {names}")
         # A context takes one call at a time, so each call takes one from here; list.pop and append are atomic.
-        self._idle = [self._context()]
+        self._idle = [(self._context(), _Arguments(1))]
         if pooled:
             _pooled.add(self)
 
@@ -67,21 +66,21 @@ class Executable:
             ExecutionError: the arguments do not fit, or the program failed.
         """
         try:
-            invoke = self._idle.pop()
+            invoke, results = self._idle.pop()
         except IndexError:
-            invoke = self._context()
+            invoke, results = self._context(), _Arguments(1)
         try:
             arguments = _Arguments(len(views))
+            push = arguments.push_ref
             for view in views:
-                arguments.push_ref(view)
-            results = _Arguments(1)
+                push(view)
             invoke(self._function, arguments, results)
-            # After a failure the context is left to the collector.
-            self._idle.append(invoke)
             count = len(results)
-            if count == 1:
-                return [results.get_as_object(0, _View)]
-            return [results.get_as_object(i, _View) for i in range(count)]
+            found = [results.get_as_ref(0)] if count == 1 else [results.get_as_ref(i) for i in range(count)]
+            # The list holds its results until the next call fills it again, which large ones must not wait for.
+            # After a failure the context is left to the collector.
+            self._idle.append((invoke, _Arguments(1) if self.pooled else results))
+            return found
         except Exception as error:
             raise ExecutionError(f"the program failed: {_reason(error)}") from error
 

@@ -204,6 +204,42 @@ def test_methods_see_their_object() -> None:
     assert forward(vector(3)).tolist() == [3]
 
 
+GAIN = 2.0
+
+
+@tree.register
+@dataclass(frozen=True)
+class Layer:
+    weight: Any
+
+    def __call__(self, x):
+        return self.weight * x * GAIN
+
+
+def test_rebinding_what_a_method_of_an_argument_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = eerie.jit(lambda layer, x: layer(x))
+    layer = Layer(vector(1))
+    assert f(layer, vector(1)).tolist() == [2]
+    monkeypatch.setitem(globals(), "GAIN", 3.0)
+    assert f(layer, vector(1)).tolist() == [3]
+    monkeypatch.setattr(Layer, "__call__", lambda self, x: x)
+    assert f(layer, vector(5)).tolist() == [5]
+
+
+def test_a_captured_array_that_changes_its_type() -> None:
+    total = vector(1)
+    f = eerie.jit(lambda x: x + total)
+    assert f(vector(1)).tolist() == [2]
+    total += vector(1, 2)
+    assert f(vector(1)).tolist() == [3, 4]
+
+
+def test_lists_made_while_tracing() -> None:
+    f = eerie.jit(lambda x: eerie.take(x, eerie.asarray([1, 0]), axis=0) * np.arange(2, dtype=np.float32))
+    for _ in range(2):
+        assert f(vector(3, 4)).tolist() == [0, 3]
+
+
 def test_many_traces_name_their_reason() -> None:
     f = eerie.jit(lambda x: x + 1)
     for n in range(1, 16):
