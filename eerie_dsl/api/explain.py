@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from typing import NamedTuple
 
 from eerie_dsl.api.loaded import Loaded
@@ -120,7 +121,10 @@ class Report:
                 f"{_amount(kernel.flops, 'flop'):>10}"
             )
             lines += [f"       {line:18} {' '.join(ops)}" for line, ops in _by_line(kernel.ops).items()]
-        lines.append("  flags " + " ".join(self.flags) + (f" ({self.rung})" if self.rung else ""))
+        flags = " ".join(self.flags) + (f" ({self.rung})" if self.rung else "")
+        wrapper = textwrap.TextWrapper(110, initial_indent="  flags ", subsequent_indent=" " * 8)
+        wrapper.break_on_hyphens = wrapper.break_long_words = False
+        lines.append(wrapper.fill(flags))
         if self.miss:
             lines.append(f"  cache miss: {self.miss}")
         return "\n".join(lines)

@@ -21,7 +21,7 @@ from eerie_dsl.api.signature import Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
-from eerie_dsl.errors import ArgumentError, EerieWarning, Source, user_source
+from eerie_dsl.errors import ArgumentError, EerieError, EerieWarning, Source, user_frames, user_source
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype, numpy_dtypes
 from eerie_dsl.ir.graph import Node
@@ -156,7 +156,12 @@ class Jitted(Generic[P, R]):
         return self._call(args, kwargs)  # type: ignore[no-any-return]
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        leaves, entry = self._entry(args, kwargs)
+        try:
+            leaves, entry = self._entry(args, kwargs)
+        except EerieError as error:
+            if config.traceback == "full":
+                raise
+            raise error.with_traceback(user_frames(error.__traceback__)) from error.__cause__
         if state.scope is not None:
             return self._inlined(entry, leaves)
         shared = entry.loaded.shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -416,6 +417,21 @@ def test_shape_errors_start_with_the_users_line() -> None:
     first = str(caught.value).splitlines()[0]
     assert first.startswith(__file__)
     assert "the wrong line" in first
+
+
+def test_tracebacks_show_the_users_frames() -> None:
+    def inner(x):
+        return x @ x
+
+    f = eerie.jit(lambda x: inner(x))
+
+    def frames(**settings: str) -> list[str]:
+        with eerie.config(**settings), pytest.raises(ShapeError) as caught:
+            f(np.ones((2, 3), np.float32))
+        return [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+
+    assert frames()[-2:] == ["<lambda>", "inner"]
+    assert "_make" in frames(traceback="full")
 
 
 def test_stages_print() -> None:
