@@ -175,6 +175,10 @@ class Array(Methods):
             return array.astype(dtype)
         return array.copy() if copy else array
 
+    def __buffer__(self, flags: int) -> memoryview:
+        # Python 3.12 and later ask for this; before, memoryview(x.numpy()) does the same.
+        return memoryview(self.numpy())
+
     def __dlpack__(
         self,
         *,

@@ -45,6 +45,11 @@ class Guards:
             self._value(value, frozenset())
         del self._seen
 
+    @property
+    def empty(self) -> bool:
+        """Whether the function can read nothing that could change."""
+        return not (self._checks or self._cells or self._copies)
+
     def hold(self) -> bool:
         """Whether every name still stands for what it stood for."""
         for namespace, name, value in self._checks:

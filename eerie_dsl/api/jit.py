@@ -45,6 +45,7 @@ class _Entry:
         "arrays",
         "avals",
         "captured",
+        "closed",
         "donated",
         "guards",
         "loaded",
@@ -68,6 +69,8 @@ class _Entry:
         self.arrays = [(c, a) for c, a in zip(self.captured, avals, strict=True) if not isinstance(c, Node)]
         self.settings = config.snapshot()
         self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
+
+        self.closed = guards.empty and not self.captured
 
     def valid(self) -> bool:
         """Whether everything that the function saw is as it was."""
@@ -140,7 +143,7 @@ class Jitted(Generic[P, R]):
                     break
             else:
                 entry = self._fast.get(tuple(types))
-                if entry is not None and entry.settings is config.snapshot() and entry.valid():
+                if entry is not None and entry.settings is config.snapshot() and (entry.closed or entry.valid()):
                     if not plain:
                         views = list(map(_buffer, views, entry.avals, entry.shared))
                     if entry.captured:

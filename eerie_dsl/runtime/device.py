@@ -12,9 +12,10 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple
 
-from iree.runtime import _binding
+# What iree.runtime wraps; the wrapping takes 20 ms of a warm start.
+from iree._runtime.libs import _runtime
 
-binding: Any = _binding
+binding: Any = _runtime
 
 # Freed results are kept for reuse, up to this many bytes over what is in use: fresh memory from the system has to be
 # cleared page by page, which makes a large elementwise kernel up to nine times slower.

@@ -6,6 +6,7 @@ import array as stdlib_array
 import copy
 import gc
 import pickle
+import sys
 import threading
 from typing import Any
 
@@ -145,6 +146,12 @@ def test_dlpack_both_ways() -> None:
             return self.a.__dlpack_device__()
 
     assert eerie.asarray(Exporter(np.arange(3, dtype=np.int32))).tolist() == [0, 1, 2]
+
+
+def test_buffer_protocol_shares_the_memory() -> None:
+    x = eerie.asarray([1.0, 2.0]) + 1
+    view = memoryview(x) if sys.version_info >= (3, 12) else x.__buffer__(0)
+    assert (view.tolist(), view.format, view.readonly) == ([2.0, 3.0], "f", True)
 
 
 def test_pickle_and_copy() -> None:

@@ -31,6 +31,7 @@ DOORS: dict[str, set[str]] = {
     "iree.compiler.dialects": {"lowering"},
     "iree.compiler.api": {"compile"},
     "iree.runtime": {"runtime"},
+    "iree._runtime": {"runtime"},
     "iree": set(),
     "optree": {"tree"},
 }
