@@ -177,7 +177,7 @@ class Array(Methods):
 
     def __buffer__(self, flags: int) -> memoryview:
         # Python 3.12 and later ask for this; before, memoryview(x.numpy()) does the same.
-        return memoryview(self.numpy())
+        return self.numpy().data
 
     def __dlpack__(
         self,
