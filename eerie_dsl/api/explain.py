@@ -18,6 +18,7 @@ class KernelReport(NamedTuple):
     Attributes:
         name: symbol in the program, as profiles show it.
         ops: the ops fused into it, with the user's line of each: ``("train.py:12", "tanh")``.
+        moves: those of them that only move elements, such as ``broadcast``.
         result: type of its last result; None where the compiler made it for itself.
         runs: how often one call runs it.
         bytes_read: bytes that one run loads, None when unknown. An operand that is read in several windows counts
@@ -28,6 +29,7 @@ class KernelReport(NamedTuple):
 
     name: str
     ops: tuple[tuple[str, str], ...]
+    moves: frozenset[str]
     result: Type | None
     runs: int
     bytes_read: int | None
@@ -70,22 +72,24 @@ class Report:
         if program is None:
             return
         nodes = list(loaded.graph.walk())
-        # A kernel that packs an operand is located at the op it does that for, which comes after it.
+        # A kernel that packs an operand is located at the op it does that for, which comes after it. Elementwise
+        # work is done again in every kernel that it was built into.
         found = program.kernels
         last = {i: kernel for kernel in found for i in kernel.nodes}
         kernels = []
         for kernel in found:
             inside = [nodes[i] for i in kernel.nodes if not _holds_graph(nodes[i])]
-            own = [nodes[i] for i in kernel.nodes if last[i] is kernel and not _holds_graph(nodes[i])]
+            own = [nodes[i] for i in kernel.nodes if last[i] is kernel or _repeats(nodes[i])]
             kernels.append(
                 KernelReport(
                     name=kernel.name,
                     ops=tuple((_line(n), n.op.name) for n in inside if n.op is not None and not n.op.literal),
+                    moves=frozenset(n.op.name for n in inside if n.op is not None and n.op.moves),
                     result=inside[-1].aval if inside else None,
                     runs=kernel.dispatches,
                     bytes_read=kernel.bytes_read,
                     bytes_written=kernel.bytes_written,
-                    flops=sum(map(_flops, own)) // max(kernel.dispatches, 1),
+                    flops=sum(_flops(n) for n in own if not _holds_graph(n)) // max(kernel.dispatches, 1),
                 )
             )
         self.kernels = tuple(kernels)
@@ -120,7 +124,9 @@ class Report:
                 f"reads {_amount(kernel.bytes_read, 'B'):>8}  writes {_amount(kernel.bytes_written, 'B'):>8}  "
                 f"{_amount(kernel.flops, 'flop'):>10}"
             )
-            lines += [f"       {line:18} {' '.join(ops)}" for line, ops in _by_line(kernel.ops).items()]
+            # Broadcasts and the like cost nothing in a kernel that computes.
+            busy = tuple(op for op in kernel.ops if op[1] not in kernel.moves) or kernel.ops
+            lines += [f"       {line:18} {' '.join(ops)}" for line, ops in _by_line(busy).items()]
         flags = " ".join(self.flags) + (f" ({self.rung})" if self.rung else "")
         wrapper = textwrap.TextWrapper(110, initial_indent="  flags ", subsequent_indent=" " * 8)
         wrapper.break_on_hyphens = wrapper.break_long_words = False
@@ -130,6 +136,10 @@ class Report:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def _repeats(node: Node) -> bool:
+    return node.op is not None and node.op.elementwise
 
 
 def _holds_graph(node: Node) -> bool:
