@@ -10,7 +10,9 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -22,6 +24,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = (sys.prefix, sys.base_prefix, _PACKAGE)
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _MISSING = object()
+_COMPARED = 4096  # bytes
 
 Check = tuple[Mapping[str, Any], str, Any]
 
@@ -32,18 +35,20 @@ class Guards:
     Args:
         function: the traced function.
         others: what else it could call without reading a name: classes of its arguments, static arguments.
+        inputs: captured arrays that are inputs of the program, and so always current.
     """
 
-    __slots__ = ("_cells", "_checks", "_copies", "_seen")
+    __slots__ = ("_cells", "_checks", "_copies", "_seen", "_spoken")
 
-    def __init__(self, function: Any, *others: Any) -> None:
+    def __init__(self, function: Any, *others: Any, inputs: Sequence[Any] = ()) -> None:
         self._checks: list[Check] = []
         self._cells: list[tuple[Any, Any]] = []
         self._copies: list[tuple[Any, tuple[Any, ...]]] = []
-        self._seen: set[int] = set()
+        self._seen: set[int] = set(map(id, inputs))
+        self._spoken: set[str] = set()
         for value in (function, *others):
             self._value(value, frozenset())
-        del self._seen
+        del self._seen, self._spoken
 
     @property
     def empty(self) -> bool:
@@ -74,7 +79,7 @@ class Guards:
         return None
 
     def _value(self, value: Any, names: frozenset[str]) -> None:
-        if isinstance(value, (*_PLAIN, Array, np.ndarray, np.generic, BuiltinFunctionType)) or id(value) in self._seen:
+        if isinstance(value, (*_PLAIN, Array, np.generic, BuiltinFunctionType)) or id(value) in self._seen:
             return
         self._seen.add(id(value))
         if isinstance(value, MethodType):
@@ -82,10 +87,17 @@ class Guards:
             self._value(value.__self__, names | _attributes(value.__func__))
         elif isinstance(value, FunctionType):
             self._function(value)
+        elif isinstance(value, partial):
+            for part in (value.func, value.args, value.keywords):
+                self._value(part, names)
+        elif isinstance(value, np.ndarray):
+            # Python may have read numbers out of it. Comparing a large one at every call would cost too much.
+            if value.nbytes <= _COMPARED and not value.dtype.hasobject:
+                self._copies.append((value, _items(value)))
         elif isinstance(value, ModuleType):
             if not _library(getattr(value, "__file__", None)):
                 self._namespace(vars(value), names)
-        elif isinstance(value, list | tuple | dict | set):
+        elif isinstance(value, list | tuple | dict | set | deque):
             if not isinstance(value, tuple):
                 self._copies.append((value, _items(value)))
             for item in value.values() if isinstance(value, dict) else value:
@@ -95,13 +107,22 @@ class Guards:
         elif hasattr(value, "__wrapped__"):
             self._value(value.__wrapped__, names)
         else:
-            kind = type(value)
-            self._value(kind, names)
-            own = getattr(value, "__dict__", None)
+            self._object(value, names)
+
+    def _object(self, value: Any, names: frozenset[str]) -> None:
+        kind = type(value)
+        self._value(kind, names)
+        if _library(getattr(sys.modules.get(kind.__module__), "__file__", None)):
+            return
+        # Its methods and properties read attributes that the function itself does not name.
+        names = names.union(*(_names(f.__code__) for f in _methods(kind)))
+        for own in (getattr(value, "__dict__", None), _Slots(value)):
             if own is not None:
                 self._namespace(own, names)
                 # An attribute of the object would hide that of its class.
-                self._checks += [(own, n, _MISSING) for n in names if n not in own and hasattr(kind, n)]
+                self._checks += [
+                    (own, n, _MISSING) for n in names if n not in own and (n in self._spoken or hasattr(kind, n))
+                ]
 
     def _class(self, cls: type, names: frozenset[str]) -> None:
         # Any of its methods may run: an operator, a call or a property names none.
@@ -111,8 +132,8 @@ class Guards:
             namespace = vars(base)
             self._namespace(namespace, names)
             for name, member in namespace.items():
-                function = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
-                if isinstance(function, FunctionType):
+                function = _plain_function(member)
+                if function is not None:
                     self._checks.append((namespace, name, member))
                     self._function(function)
 
@@ -121,6 +142,7 @@ class Guards:
         if _library(code.co_filename):
             return
         names = _names(code)
+        self._spoken |= _words(code)
         self._namespace(function.__globals__, names)
         for cell in function.__closure__ or ():
             content = _content(cell)
@@ -140,6 +162,33 @@ class Guards:
                 self._checks.append((namespace, name, _MISSING))
 
 
+class _Slots(dict[str, Any]):
+    """The attributes that an object keeps in slots, read anew each time."""
+
+    def __init__(self, value: Any) -> None:
+        slots = {s for base in type(value).__mro__ for s in _slots(base)}
+        super().__init__((s, getattr(value, s)) for s in slots if hasattr(value, s))
+        self._owner = value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self._owner, name, default) if name in self else default
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _plain_function(member: Any) -> FunctionType | None:
+    found = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+    return found if isinstance(found, FunctionType) else None
+
+
+def _methods(kind: type) -> list[FunctionType]:
+    found = (_plain_function(member) for base in kind.__mro__ for member in vars(base).values())
+    return [f for f in found if f is not None and not _library(f.__code__.co_filename)]
+
+
 def _attributes(function: Any) -> frozenset[str]:
     code = getattr(function, "__code__", None)
     return _names(code) if code is not None else frozenset()
@@ -150,7 +199,12 @@ def _names(code: CodeType) -> frozenset[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _names(constant)
-    return frozenset(names)
+    return frozenset(names | _words(code))
+
+
+def _words(code: CodeType) -> set[str]:
+    """Attributes that may be read by their name in quotes: ``getattr(model, "bias", None)``."""
+    return {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
 
 
 def _content(cell: Any) -> Any:
@@ -161,6 +215,8 @@ def _content(cell: Any) -> Any:
 
 
 def _items(container: Any) -> tuple[Any, ...]:
+    if isinstance(container, np.ndarray):
+        return container.shape, container.dtype, container.tobytes()
     # Plain values compare by value, everything else by identity.
     values = (*container.keys(), *container.values()) if isinstance(container, dict) else tuple(container)
     return tuple((type(v), v) if isinstance(v, _PLAIN) else id(v) for v in values)

@@ -205,7 +205,7 @@ class Jitted(Generic[P, R]):
         structure, types, static, _, _ = key
         traced = self._trace(structure, types, static)
         classes = () if isinstance(structure, int) else tree.node_types(structure)
-        guards = Guards(self.__wrapped__, *classes, *(value for _, _, value in static))
+        guards = Guards(self.__wrapped__, *classes, *(value for _, _, value in static), inputs=traced.captured)
         self._count(types, stale)
         loaded = load(traced.graph, name=self._name)
         entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))

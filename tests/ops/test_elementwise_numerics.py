@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,7 +116,7 @@ TRANSCENDENTAL = (
     *(e.exp, e.exp2, e.expm1, e.log, e.log2, e.log10, e.log1p, e.sqrt, e.rsqrt, e.sinh, e.cosh, e.tanh),
     *(e.asinh, e.acosh, e.atanh, e.erf, t.sin, t.cos, t.tan, t.asin, t.acos, t.atan, p.cbrt),
 )
-BOUNDS: dict[Primitive, float] = {t.tan: 4, e.erf: 3.5, e.sqrt: 0.5}
+BOUNDS: dict[Primitive, float] = {t.tan: 4, e.erf: 3.5, e.tanh: 3, e.sqrt: 0.5}
 
 CHECKS = [
     *(Check(op, d, bound=BOUNDS.get(op, 2.5)) for op in TRANSCENDENTAL for d in (float32, float64)),
@@ -144,6 +144,43 @@ def test_error_over_the_whole_range(k: int, compiled: list[Outcome]) -> None:
     assert error[worst] <= case.bound, f"{error[worst]} ulp at {at}: {got[worst]!r}, not {want[worst]!r}"
     zeros = (want == 0) & (got == 0)
     np.testing.assert_array_equal(np.signbit(got[zeros]), np.signbit(want[zeros]))
+
+
+def _around(dtype: DType, points: Sequence[float], steps: int) -> Array:
+    """Each of the points with its neighbours in the dtype on both sides."""
+    integer = np.dtype(f"i{dtype.itemsize}")
+    middle = np.array([*points, *(-x for x in points)], dtype.numpy).view(integer)
+    near = middle[:, None] + np.arange(-steps, steps + 1, dtype=integer)
+    return np.asarray(near.ravel().view(dtype.numpy))
+
+
+def _dense(dtype: DType) -> Array:
+    """Numbers from 1e-4 to 30 of both signs, as many in each octave."""
+    found = np.exp(np.linspace(np.log(1e-4), np.log(30), 100_000)).astype(dtype.numpy)
+    return np.concatenate([found, -found])
+
+
+STEPS: list[tuple[Primitive, Array]] = [
+    *((e.tanh, _dense(d)) for d in (float32, float64)),
+    (e.exp, _around(float32, (87.33654, 88.72283), 300)),
+    (e.exp, _around(float64, (708.3964185322641, 709.782712893384), 300)),
+    (e.exp2, _around(float32, (126, 128), 300)),
+    (e.exp2, _around(float64, (1022, 1024), 300)),
+]
+"""Where one branch of a function ends and the next begins, more densely than `values`."""
+
+
+def test_error_where_branches_meet() -> None:
+    found = run_compiled([graph_of(op, [x], {}) for op, x in STEPS], [[x] for _, x in STEPS])
+    for (op, x), outcome in zip(STEPS, found, strict=True):
+        assert not outcome.problem, outcome.problem
+        got, want = outcome.outputs[0], wide_reference(op, [x], {})
+        error = ulps(got, want)
+        worst = int(np.argmax(error))
+        assert error[worst] <= BOUNDS.get(op, 2.5), f"{op.name}({x[worst]!r}): {got[worst]!r}, not {want[worst]!r}"
+        if op is e.tanh:
+            assert np.max(np.abs(got)) == 1.0
+            np.testing.assert_array_equal(got[np.abs(x) >= 20], np.sign(x[np.abs(x) >= 20]))
 
 
 def _integers(dtype: DType, seed: int) -> Array:

@@ -12,9 +12,10 @@ from eerie_dsl.ops.expansions.formats import (
     format_of,
     keep_small,
     nearest,
+    nearest_power,
     polynomial,
     power_of_two,
-    scale,
+    scale_between,
 )
 
 LOG2_E = 1.4426950408889634
@@ -36,6 +37,19 @@ SERIES: dict[object, Coefficients] = {
     ),
 }  # fmt: skip
 
+# (tanh(r) / r - 1) / r**2 as a function of r**2, |r| <= ln(2) / 4
+TANH: dict[object, Coefficients] = {
+    F32: (-0.33331272, 0.13110673),
+    F64: (
+        -0.3333333333333249, 0.1333333333278429, -0.053968252782946584, 0.02186937078410071, -0.008857311091931407,
+        0.0034448664372266303,
+    ),
+}  # fmt: skip
+
+# The first and the last argument whose exp, or exp2, is a normal number.
+EXP_NORMAL = {F32: (-87.33654, 88.72283), F64: (-708.3964185322641, 709.782712893384)}
+EXP2_NORMAL = {F32: (-126.0, 127.99999), F64: (-1022.0, 1023.9999999999999)}
+
 # Beyond these, exp overflows or underflows whatever the argument.
 EXP_RANGE = {F32: (-104.0, 89.5), F64: (-746.0, 710.5)}
 
@@ -49,28 +63,28 @@ def series(s: Any, r: Any) -> Any:
 def reduced(s: Any, x: Any) -> tuple[Any, Any]:
     """The integer n and the remainder r of x = n * ln(2) + r, |r| <= ln(2) / 2."""
     high, low = LN2_PARTS[format_of(x)]
-    n, whole = nearest(s, s.mul(x, LOG2_E))
+    n, whole = nearest(s, x, LOG2_E)
     return n, s.fma(whole, -low, s.fma(whole, -high, x))
 
 
 def exp(s: Any, x: Any) -> Any:
     """e**x."""
-    n, r = reduced(s, clamp(s, x, *EXP_RANGE[format_of(x)]))
-    return scale(s, s.add(series(s, r), 1.0), n)
+    n, r = reduced(s, x)
+    return scale_between(s, x, s.add(series(s, r), 1.0), n, EXP_NORMAL[format_of(x)])
 
 
 def exp_small(s: Any, x: Any) -> Any:
     """e**x where neither x nor the result is near the ends of the range; NaN stays."""
-    n, r = reduced(s, x)
-    return s.mul(s.add(series(s, r), 1.0), power_of_two(s, n, format_of(x)))
+    high, low = LN2_PARTS[format_of(x)]
+    t, n = nearest_power(s, x, LOG2_E)
+    return s.fma(series(s, s.fma(n, -low, s.fma(n, -high, x))), t, t)
 
 
 def exp2(s: Any, x: Any) -> Any:
     """2**x."""
-    f = format_of(x)
-    x = clamp(s, x, -f.bias - f.fraction - 2.0, f.bias + 2.0)
     n, whole = nearest(s, x)
-    return scale(s, s.add(series(s, s.mul(s.sub(x, whole), LN2)), 1.0), n)
+    p = s.add(series(s, s.mul(s.sub(x, whole), LN2)), 1.0)
+    return scale_between(s, x, p, n, EXP2_NORMAL[format_of(x)])
 
 
 def half_expm1(s: Any, x: Any) -> Any:
@@ -103,10 +117,15 @@ def cosh(s: Any, x: Any) -> Any:
 
 def tanh(s: Any, x: Any) -> Any:
     """Hyperbolic tangent."""
-    bound = 10.0 if format_of(x) is F32 else 20.0
+    # With 2 * |x| = n * ln(2) + 2 * r and t = 2**n, the tangent of the sum of two arguments gives the ratio of
+    # t - 1 + (t + 1) * tanh(r) to t + 1 + (t - 1) * tanh(r): short, accurate near zero, and never more than 1.
+    f = format_of(x)
+    bound = 10.0 if f is F32 else 20.0
     a = s.abs(x)
     a = s.select(s.compare("gt", a, bound), bound, a)
-    n, r = reduced(s, s.add(a, a))
-    t = power_of_two(s, n, format_of(x))
-    e = s.fma(series(s, r), t, s.sub(t, 1.0))
-    return s.copysign(s.div(e, s.add(e, 2.0)), x)
+    t, n = nearest_power(s, a, 2.0 * LOG2_E)
+    r = s.fma(n, -LN2 / 2.0, a)
+    z = s.mul(r, r)
+    g = s.fma(s.mul(r, z), polynomial(s, z, TANH[f]), r)
+    below, above = s.sub(t, 1.0), s.add(t, 1.0)
+    return s.copysign(s.div(s.fma(above, g, below), s.fma(below, g, above)), x)

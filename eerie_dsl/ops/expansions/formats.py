@@ -48,11 +48,19 @@ def polynomial(s: Any, x: Any, coefficients: Sequence[float]) -> Any:
     return result
 
 
-def nearest(s: Any, x: Any) -> tuple[Any, Any]:
-    """``x`` rounded to the nearest integer, as an integer and as a float; for small ``x`` (see `Format.magic`)."""
+def nearest(s: Any, x: Any, factor: float = 1.0) -> tuple[Any, Any]:
+    """The integer nearest to ``x * factor``, as an integer and as a float; for small ones (see `Format.magic`)."""
     f = format_of(x)
-    shifted = s.add(x, f.magic)
+    shifted = s.fma(x, factor, f.magic)
     return s.sub(s.bits(shifted), f.magic_bits), s.sub(shifted, f.magic)
+
+
+def nearest_power(s: Any, x: Any, factor: float) -> tuple[Any, Any]:
+    """2**n and n as floats, n the integer nearest to ``x * factor``; for exponents of normal numbers."""
+    f = format_of(x)
+    shift = f.magic + f.bias  # the low bits of the sum are then those of the exponent, bias and all
+    shifted = s.fma(x, factor, shift)
+    return s.bitcast(s.shift_left(s.bits(shifted), f.fraction), f.dtype), s.sub(shifted, shift)
 
 
 def trunc(s: Any, x: Any) -> Any:
@@ -78,6 +86,14 @@ def scale(s: Any, x: Any, n: Any) -> Any:
     f = format_of(x)
     half = s.shift_right(n, 1)
     return s.mul(s.mul(x, power_of_two(s, half, f)), power_of_two(s, s.sub(n, half), f))
+
+
+def scale_between(s: Any, x: Any, p: Any, n: Any, bounds: tuple[float, float]) -> Any:
+    """``p * 2**n`` for ``x`` from the first bound to the second, where it is a normal number; 0 below, inf above."""
+    f, (low, high) = format_of(p), bounds
+    result = s.bitcast(s.add(s.bits(p), s.shift_left(n, f.fraction)), f.dtype)
+    result = s.select(s.compare("le", x, high), result, s.add(x, float("inf")))  # NaN stays
+    return s.select(s.compare("lt", x, low), 0.0, result)
 
 
 def clamp(s: Any, x: Any, low: float, high: float) -> Any:
