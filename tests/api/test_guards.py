@@ -88,7 +88,7 @@ def _change(name: str, patch: pytest.MonkeyPatch, leaf: Leaf, tree_: Tree, slott
         case "numpy" | "numpy number":
             numbers[0] = 7.0
         case "quoted":
-            leaf.bias = 7.0
+            patch.setattr(leaf, "bias", 7.0, raising=False)
         case _:
             leaf.w = 7.0
 
