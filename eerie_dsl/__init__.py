@@ -1,7 +1,7 @@
 """Eerie: array code in Python, recorded, fused and compiled ahead of time to native kernels."""
 
 from eerie_dsl import tree
-from eerie_dsl.api.array import Array, asarray
+from eerie_dsl.api.array import Array, asarray, from_dlpack
 from eerie_dsl.api.functions.activation import (
     elu,
     gelu,
@@ -248,6 +248,7 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "from_dlpack",
     "full",
     "full_like",
     "fuse",

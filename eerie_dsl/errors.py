@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from types import TracebackType
+import warnings
+from types import FrameType, TracebackType
 from typing import NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# The tree library calls back into Eerie; of its path, what site-packages and dist-packages have in common.
+_TREES = f"-packages{os.sep}optree{os.sep}"
 
 
 class Source(NamedTuple):
@@ -37,11 +40,12 @@ class Source(NamedTuple):
 
 
 def user_source() -> Source | None:
-    """The innermost frame that is not Eerie's own, or None when there is none."""
+    """The innermost frame that is neither Eerie's own nor the tree library's, or None when there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        # Not `_ours`: this runs at every op that is recorded.
+        if not code.co_filename.startswith(_PACKAGE) and _TREES not in code.co_filename:
             return Source(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -52,9 +56,24 @@ def user_frames(trace: TracebackType | None) -> TracebackType | None:
     if trace is None:
         return None
     rest = user_frames(trace.tb_next)
-    if trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    if _ours(trace.tb_frame):
         return rest
     return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
+
+
+def warn(message: str) -> None:
+    """Give an `EerieWarning` at the user's line."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and _ours(frame):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, EerieWarning, stacklevel=level)
+
+
+def _ours(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith(_PACKAGE) or _TREES in file
 
 
 class EerieError(Exception):

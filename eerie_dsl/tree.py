@@ -73,8 +73,14 @@ def flatten(
     )
 
 
-def unflatten(structure: TreeSpec, leaves: Iterable[Any]) -> Any:
+def unflatten(structure: TreeSpec, leaves: Iterable[Any], *, sort_dicts: bool = False) -> Any:
     """The tree of this structure with these leaves.
+
+    Args:
+        structure: from `flatten`. Two dicts with the same keys have equal structures in whatever order they were
+            filled, and the first one seen stands for both.
+        leaves: one for each place.
+        sort_dicts: build dicts in the order of their sorted keys, so that nothing can depend on which was first.
 
     Raises:
         ArgumentError: there are more or fewer leaves than the structure has places.
@@ -82,7 +88,19 @@ def unflatten(structure: TreeSpec, leaves: Iterable[Any]) -> Any:
     leaves = list(leaves)
     if len(leaves) != structure.num_leaves:
         raise ArgumentError(f"tree.unflatten: {len(leaves)} leaves for {structure.num_leaves} places in {structure}")
+    if sort_dicts:
+        return structure.traverse(leaves, _sorted_dict)
     return structure.unflatten(leaves)
+
+
+def _sorted_dict(node: Any) -> Any:
+    if type(node) is not dict:
+        return node
+    try:
+        keys = sorted(node)
+    except TypeError:  # keys of several kinds
+        keys = sorted(node, key=lambda k: (type(k).__qualname__, repr(k)))
+    return {k: node[k] for k in keys}
 
 
 def leaves(tree: Any, *, none_is_leaf: bool = False, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:

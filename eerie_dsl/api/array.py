@@ -13,13 +13,14 @@ from eerie_dsl.api.methods import Methods
 from eerie_dsl.errors import ArgumentError, DonatedError, TracerError
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import DType
-from eerie_dsl.ir.graph import Node, placeholder
+from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.primitive import leaked
 from eerie_dsl.ir.scope import Scope, state
 from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.contraction import matmul
 from eerie_dsl.ops.composite.indexing import get_items, set_items
 from eerie_dsl.runtime import DLPACK_CPU, Device, cpu, to_dlpack, to_numpy
+from eerie_dsl.runtime import from_dlpack as _from_dlpack
 
 
 def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
@@ -82,7 +83,7 @@ class Array(Methods):
 
     @property
     def node(self) -> Node:
-        """The array's node, to record operations on.
+        """The array's node, to record operations on; inside a traced function, what stands for it there.
 
         Raises:
             DonatedError: its memory was given away.
@@ -97,7 +98,7 @@ class Array(Methods):
         if scope is not None and node.scope is not scope:
             if node.scope is not None and not node.scope.active:
                 raise leaked("this expression", node.scope)
-            scope.captured.setdefault(id(node), (node, self))
+            return capture(scope, self, self._aval, weak=node.weak)
         return node
 
     def buffer(self) -> Any:
@@ -265,6 +266,12 @@ class Array(Methods):
         self._rebind(set_items(self.node, index_key(key), required(value)))
 
     def _rebind(self, node: Node) -> None:
+        scope = state.scope
+        if scope is not None and (self._node is None or self._node.scope is not scope):
+            raise TracerError(
+                f"{scope.name} is being traced and assigns to an array that was made outside it",
+                hint=f"return the new value from {scope.name}, or assign to a copy made inside: x = x + 0",
+            )
         self._node = node
         self._aval = node.aval
         self._value = None
@@ -329,3 +336,24 @@ def asarray(value: ArrayLike, /, *, dtype: Any = None, copy: bool | None = None)
     (2, 2)
     """
     return Array.of(lift(value, dtype=dtype, copy=copy))
+
+
+def from_dlpack(x: object, /, *, copy: bool | None = None) -> Array:
+    """An array of another library as an Array, sharing its memory where that is aligned to 64 bytes.
+
+    Later writes to the other array then show here; `asarray` copies instead.
+
+    Args:
+        x: an object with ``__dlpack__`` and ``__dlpack_device__``, on the CPU.
+        copy: True always copies; None copies where the memory cannot be shared; False refuses to.
+
+    Raises:
+        DTypeError: elements that Eerie has no dtype for.
+        ExecutionError: memory of another device, or ``copy=False`` where it cannot be shared.
+
+    >>> import numpy as np
+    >>> from_dlpack(np.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    buffer, aval = _from_dlpack(x, copy=copy)
+    return Array.held(aval, buffer)

@@ -9,14 +9,18 @@ import numpy as np
 from eerie_dsl.errors import ArgumentError, ShapeError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as _dtype
-from eerie_dsl.ir.graph import Node, placeholder
+from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.scope import state
 from eerie_dsl.ops.composite.promotion import Operand, as_dtype, scalar, strong
 from eerie_dsl.ops.composite.shape import stack
+from eerie_dsl.ops.constant import constant_of
 from eerie_dsl.runtime import array_of, from_dlpack, from_numpy, to_numpy
 
 ArrayLike = Any
 """An Array, a NumPy array or scalar, a Python number, nested lists of numbers, or anything with ``__dlpack__``."""
+
+
+_LITERAL = 256  # elements
 
 
 class Recorded:
@@ -41,7 +45,7 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
     elif isinstance(value, np.ndarray):
         node = _from_numpy(value, copy)
     elif isinstance(value, np.generic):
-        node = _from_numpy(np.asarray(value), True)
+        node = _made_here(np.asarray(value))
     elif isinstance(value, bool | int | float | complex):
         if dtype is not None:
             return scalar(value, _dtype(dtype))
@@ -49,7 +53,7 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
     elif isinstance(value, list | tuple):
         node = _from_sequence(value)
     elif hasattr(value, "__dlpack__"):
-        buffer, aval = from_dlpack(value, copy=copy)
+        buffer, aval = from_dlpack(value, copy=copy is not False)
         node = placeholder(aval, value=buffer)
     elif hasattr(value, "__array__"):
         node = _from_numpy(np.asarray(value), copy)
@@ -66,12 +70,7 @@ def _from_numpy(array: np.ndarray[Any, Any], copy: bool | None) -> Node:
     if scope is None:
         return placeholder(aval, value=from_numpy(array, aval.dtype, copy=copy is not False))
     # Captured by a traced function: a hidden input that is read anew at every call.
-    for node, held in scope.captured.values():
-        if held is array:
-            return node  # type: ignore[no-any-return]
-    node = placeholder(aval)
-    scope.captured[id(node)] = (node, array)
-    return node
+    return capture(scope, array, aval)
 
 
 def _exported(value: Any) -> np.ndarray[Any, Any]:
@@ -99,6 +98,13 @@ def _from_sequence(value: Any) -> Node:
         array = array.astype(np.complex64)
     if array.size == 0:
         array = array.astype(np.float32)
+    return _made_here(array)
+
+
+def _made_here(array: np.ndarray[Any, Any]) -> Node:
+    """An array that nobody else can write to: small ones are part of a traced program."""
+    if state.scope is not None and array.size <= _LITERAL:
+        return constant_of(array, _dtype(array.dtype))
     return _from_numpy(array, True)
 
 

@@ -49,6 +49,7 @@ class Report:
     Attributes:
         name: the function.
         kernels: its kernels, in the order in which they first run.
+        mode: how it is computed, ``compiled`` or ``reference``.
         target: name of what it was compiled for.
         flags: compiler flags.
         cached: whether the program was found in the cache.
@@ -59,6 +60,7 @@ class Report:
 
     def __init__(self, loaded: Loaded, name: str) -> None:
         self.name = name
+        self.mode = loaded.mode
         self.target = loaded.target.name
         self.pooled = loaded.pooled
         program = loaded.program
@@ -110,8 +112,10 @@ class Report:
         return sum(((k.bytes_read or 0) + (k.bytes_written or 0)) * k.runs for k in self.kernels)
 
     def __str__(self) -> str:
+        if self.mode == "reference":
+            return f"{self.name}: no kernels; computed by the NumPy reference (evaluation is 'reference')"
         if not self.kernels:
-            return f"{self.name}: no kernels; its results are inputs, empty, or computed by the NumPy reference"
+            return f"{self.name}: no kernels; its results are inputs, constants or empty"
         runs = f"{self.runs} kernel{'s' * (self.runs != 1)}"
         origin = "from the cache" if self.cached else f"compiled in {self.seconds:.2f} s"
         where = "on worker threads" if self.pooled else "on the calling thread"

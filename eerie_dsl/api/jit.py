@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -12,8 +11,8 @@ import numpy as np
 
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
+from eerie_dsl.api.calls import SCALAR_OF, buffer_of, node_of
 from eerie_dsl.api.conversion import lift
-from eerie_dsl.api.evaluation import buffer_of, evaluate
 from eerie_dsl.api.explain import Report
 from eerie_dsl.api.guards import Guards
 from eerie_dsl.api.loaded import Loaded, load
@@ -21,12 +20,11 @@ from eerie_dsl.api.signature import Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
-from eerie_dsl.errors import ArgumentError, EerieError, EerieWarning, Source, user_frames, user_source
+from eerie_dsl.errors import ArgumentError, EerieError, Source, user_frames, user_source, warn
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype, numpy_dtypes
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.scope import state
-from eerie_dsl.runtime import from_numpy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +82,8 @@ class _Entry:
 
     def hidden(self) -> list[Any]:
         """Buffers of what was captured, as it is now."""
-        return [_captured_buffer(c) for c in self.captured]
+        first = len(self.avals) - len(self.captured)
+        return list(map(buffer_of, self.captured, self.avals[first:], self.shared[first:]))
 
     def wrap(self, results: list[Any]) -> Any:
         """Results' buffers as the function returns them."""
@@ -145,7 +144,7 @@ class Jitted(Generic[P, R]):
                 entry = self._fast.get(tuple(types))
                 if entry is not None and entry.settings is config.snapshot() and (entry.closed or entry.valid()):
                     if not plain:
-                        views = list(map(_buffer, views, entry.avals, entry.shared))
+                        views = list(map(buffer_of, views, entry.avals, entry.shared))
                     if entry.captured:
                         views += entry.hidden()
                     results = entry.run(views)
@@ -169,7 +168,7 @@ class Jitted(Generic[P, R]):
             return self._inlined(entry, leaves)
         shared = entry.loaded.shared
         views = [
-            _buffer(leaf, node.aval, i in shared)
+            buffer_of(leaf, node.aval, i in shared)
             for i, (leaf, node) in enumerate(zip(leaves, entry.trace.graph.inputs, strict=False))
         ]
         results = entry.loaded(views + entry.hidden())
@@ -180,7 +179,7 @@ class Jitted(Generic[P, R]):
 
     def _inlined(self, entry: _Entry, leaves: list[Any]) -> Any:
         captured = [c if isinstance(c, Node) else lift(c) for c in entry.captured]
-        outputs = entry.trace.graph.inline([*map(lift_as, leaves, entry.trace.graph.inputs), *captured])
+        outputs = entry.trace.graph.inline([*map(node_of, leaves, entry.trace.graph.inputs), *captured])
         arrays = [Array.of(n) for n in outputs]
         return arrays[0] if entry.single is not None else tree.unflatten(entry.trace.structure, arrays)
 
@@ -205,13 +204,13 @@ class Jitted(Generic[P, R]):
         structure, types, static, _, _ = key
         traced = self._trace(structure, types, static)
         classes = () if isinstance(structure, int) else tree.node_types(structure)
-        guards = Guards(self.__wrapped__, *classes, *(value for _, _, value in static), inputs=traced.captured)
+        guards = Guards(self.__wrapped__, *classes, *(s.value for s in static), inputs=traced.captured)
         self._count(types, stale)
         loaded = load(traced.graph, name=self._name)
         entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))
         self._entries[key] = entry
         if isinstance(structure, int) and not static and not entry.donated:
-            self._fast[tuple(_SCALAR_OF[t.aval] if t.weak else t.aval for t in types)] = entry
+            self._fast[tuple(SCALAR_OF[t.aval] if t.weak else t.aval for t in types)] = entry
         return entry
 
     def _trace(self, structure: Any, types: tuple[Leaf, ...], static: tuple[Any, ...]) -> Trace:
@@ -249,7 +248,7 @@ class Jitted(Generic[P, R]):
             ]
             what = ", ".join(moving) or "its arguments"
             reason = f"the type of {what} keeps changing: keep shapes and dtypes the same"
-        warnings.warn(f"{self._name} was traced {_MANY} times; {reason}", EerieWarning, stacklevel=5)
+        warn(f"{self._name} was traced {_MANY} times; {reason}")
 
     def _path(self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> str:
         names = self._signature.positional or _parameter_names(self.__wrapped__)
@@ -265,7 +264,7 @@ class Jitted(Generic[P, R]):
         rest, named, static = self._signature.split(args, kwargs)
         leaves, structure = flatten(rest, named)
         types = tuple(leaf_type(leaf, lambda i=i: self._path(rest, named, i)) for i, leaf in enumerate(leaves))  # type: ignore[misc]
-        return Traced(self._trace(structure, types, static), self._name)
+        return Traced(self._trace(structure, types, static), structure, self._name)
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Report:
         """The kernels that this call runs: what was fused into each, bytes, flops; cache, target and flags. Print it.
@@ -285,43 +284,34 @@ class Jitted(Generic[P, R]):
             self._entries.clear()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else Bound(self, instance)
 
     def __repr__(self) -> str:
         return f"<jitted {self._name}, traced {self.traces} times>"
 
 
-def lift_as(leaf: Any, placeholder: Node) -> Node:
-    """A call's leaf as a node of the type that the traced placeholder has."""
-    node = lift(leaf, dtype=placeholder.dtype) if type(leaf) in SCALARS else lift(leaf)
-    if placeholder.weak:
-        node.weak = True
-    return node
+class Bound:
+    """A jitted method of an object: what `Jitted` does, with the object as the first argument."""
 
+    def __init__(self, function: Jitted[..., Any], instance: Any) -> None:
+        self.__wrapped__ = function
+        self.__self__ = instance
 
-_SCALAR_OF = {aval: kind for kind, aval in SCALARS.items()}
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(self.__self__, *args, **kwargs)
 
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """See `Jitted.trace`."""
+        return self.__wrapped__.trace(self.__self__, *args, **kwargs)
 
-def _buffer(leaf: Any, aval: Aval, shared: bool) -> Any:
-    if type(leaf) is Array:
-        return leaf.buffer()
-    if isinstance(leaf, np.ndarray):
-        return from_numpy(leaf, aval.dtype, copy=True if shared else None)
-    if isinstance(leaf, np.generic) or type(leaf) in SCALARS:
-        return from_numpy(np.asarray(leaf, aval.dtype.numpy), aval.dtype, copy=True)
-    return Array.of(lift(leaf)).buffer()
+    def explain(self, *args: Any, **kwargs: Any) -> Report:
+        """See `Jitted.explain`."""
+        return self.__wrapped__.explain(self.__self__, *args, **kwargs)
 
-
-def _captured_buffer(captured: Any) -> Any:
-    if isinstance(captured, Node):
-        if captured.op is not None:
-            evaluate([captured])
-        return buffer_of(captured)
-    return (
-        _buffer(captured, captured._aval, True)
-        if isinstance(captured, Array)
-        else from_numpy(captured, dtype(captured.dtype), copy=True)
-    )
+    @property
+    def traces(self) -> int:
+        """How often the method has been traced, for all objects."""
+        return self.__wrapped__.traces
 
 
 def _parameter_names(function: Any) -> tuple[str, ...]:
@@ -356,6 +346,9 @@ def jit(
     it records is fused and compiled, and kept on disk for the next run. Arguments and results are arrays, numbers
     and containers of them. Arrays that the function captures are read anew at every call; when a name that it reads
     from outside is bound to something else, it is traced again.
+
+    Python numbers are arguments like others, in 64 bits, and are cast to the dtype of the array that they meet. A
+    method is compiled for the structure of its object, which must be a tree (`eerie_dsl.tree.register`), or static.
 
     Args:
         function: takes and returns arrays, numbers, and trees of them.

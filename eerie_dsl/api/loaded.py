@@ -31,17 +31,19 @@ class Loaded:
 
     Attributes:
         graph: the graph after passes; its nodes are what kernels name.
+        mode: how it is computed, ``compiled`` or ``reference``.
         program: the compiled program; None when nothing has to be computed or when the reference interprets.
         status: where the program came from.
         target: what it was compiled for.
         shared: inputs that are results too.
     """
 
-    __slots__ = ("_results", "_run", "graph", "pooled", "program", "run", "shared", "status", "target")
+    __slots__ = ("_results", "_run", "graph", "mode", "pooled", "program", "run", "shared", "status", "target")
 
     def __init__(self, graph: Graph, target: Target, name: str, mode: str) -> None:
         self.graph = graph = simplify(graph)
         self.target = target
+        self.mode = mode
         self.program: Program | None = None
         self.status: CacheStatus | None = None
         self.shared = frozenset(i for i, n in enumerate(graph.inputs) if n in graph.outputs)

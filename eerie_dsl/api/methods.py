@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from eerie_dsl.api.at import At
 from eerie_dsl.api.conversion import ArrayLike, Recorded, required
-from eerie_dsl.errors import ShapeError
+from eerie_dsl.errors import ArgumentError, ShapeError
 from eerie_dsl.ir.dtypes import DType
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node
@@ -17,7 +17,10 @@ from eerie_dsl.ops.composite.axes import AxisLike
 
 
 class Methods(Recorded):
-    """The methods, for `Array` to inherit; the functions of the same names say more."""
+    """The methods, for `Array` to inherit; the functions of the same names say more.
+
+    NumPy's functions call methods with ``out``; so ``numpy.sum(x)`` works, on placeholders too. It has to be None.
+    """
 
     __slots__ = ()
 
@@ -74,63 +77,101 @@ class Methods(Recorded):
         """Two axes exchanged."""
         return self.of(shape.swapaxes(self.node, axis1, axis2))
 
-    def clip(self, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Self:
+    def clip(self, min: ArrayLike | None = None, max: ArrayLike | None = None, *, out: None = None) -> Self:
         """Held between two bounds, either of which may be left out."""
+        _no_out(out)
         low, high = (None if bound is None else required(bound) for bound in (min, max))
         return self.of(ew.clip(self.node, low, high))
 
-    def round(self, decimals: int = 0) -> Self:
+    def round(self, decimals: int = 0, *, out: None = None) -> Self:
         """The nearest multiple of ``10**-decimals``, halves to even."""
+        _no_out(out)
         return self.of(ew.round(self.node, decimals))
 
-    def sum(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Self:
+    def sum(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The sum along the axes; see `eerie.sum` for the dtype."""
+        _no_out(out)
         return self.of(reduction.sum(self.node, axis, _chosen(dtype), keepdims))
 
-    def prod(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Self:
+    def prod(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The product along the axes; see `eerie.prod` for the dtype."""
+        _no_out(out)
         return self.of(reduction.prod(self.node, axis, _chosen(dtype), keepdims))
 
-    def mean(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Self:
+    def mean(self, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The arithmetic mean along the axes."""
+        _no_out(out)
         return self.of(reduction.mean(self.node, axis, _chosen(dtype), keepdims))
 
-    def var(self, axis: AxisLike = None, correction: float = 0.0, keepdims: bool = False) -> Self:
-        """The variance along the axes."""
-        return self.of(reduction.var(self.node, axis, correction, keepdims))
+    def var(
+        self,
+        axis: AxisLike = None,
+        correction: float = 0.0,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        ddof: float = 0.0,
+        out: None = None,
+    ) -> Self:
+        """The variance along the axes; ``ddof`` is NumPy's name for ``correction``."""
+        _no_out(out)
+        node = self.node if dtype is None else ew.astype(self.node, _dtype(dtype))
+        return self.of(reduction.var(node, axis, correction or ddof, keepdims))
 
-    def std(self, axis: AxisLike = None, correction: float = 0.0, keepdims: bool = False) -> Self:
-        """The standard deviation along the axes."""
-        return self.of(reduction.std(self.node, axis, correction, keepdims))
+    def std(
+        self,
+        axis: AxisLike = None,
+        correction: float = 0.0,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        ddof: float = 0.0,
+        out: None = None,
+    ) -> Self:
+        """The standard deviation along the axes; ``ddof`` is NumPy's name for ``correction``."""
+        _no_out(out)
+        node = self.node if dtype is None else ew.astype(self.node, _dtype(dtype))
+        return self.of(reduction.std(node, axis, correction or ddof, keepdims))
 
-    def max(self, axis: AxisLike = None, keepdims: bool = False) -> Self:
+    def max(self, axis: AxisLike = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The largest element along the axes."""
+        _no_out(out)
         return self.of(reduction.max(self.node, axis, keepdims))
 
-    def min(self, axis: AxisLike = None, keepdims: bool = False) -> Self:
+    def min(self, axis: AxisLike = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The smallest element along the axes."""
+        _no_out(out)
         return self.of(reduction.min(self.node, axis, keepdims))
 
-    def any(self, axis: AxisLike = None, keepdims: bool = False) -> Self:
+    def any(self, axis: AxisLike = None, keepdims: bool = False, *, out: None = None) -> Self:
         """Whether an element along the axes is not zero."""
+        _no_out(out)
         return self.of(reduction.any(self.node, axis, keepdims))
 
-    def all(self, axis: AxisLike = None, keepdims: bool = False) -> Self:
+    def all(self, axis: AxisLike = None, keepdims: bool = False, *, out: None = None) -> Self:
         """Whether no element along the axes is zero."""
+        _no_out(out)
         return self.of(reduction.all(self.node, axis, keepdims))
 
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
+    def argmax(self, axis: int | None = None, keepdims: bool = False, *, out: None = None) -> Self:
         """Where the largest element along the axis is."""
+        _no_out(out)
         return self.of(reduction.argmax(self.node, axis, keepdims))
 
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self:
+    def argmin(self, axis: int | None = None, keepdims: bool = False, *, out: None = None) -> Self:
         """Where the smallest element along the axis is."""
+        _no_out(out)
         return self.of(reduction.argmin(self.node, axis, keepdims))
 
 
 def _unpacked(sizes: tuple[int | Sequence[int], ...]) -> Sequence[int]:
     first = sizes[0] if len(sizes) == 1 else sizes
     return first if isinstance(first, Sequence) else (first,)  # type: ignore[return-value]
+
+
+def _no_out(out: object) -> None:
+    if out is not None:
+        raise ArgumentError("out is not None, and arrays cannot be written into", hint="use the result instead")
 
 
 def _chosen(dtype: Any) -> DType | None:

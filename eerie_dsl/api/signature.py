@@ -5,7 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from eerie_dsl.errors import ArgumentError
+
+
+def exact(value: Any) -> Any:
+    """A key that two values share when no function could tell them apart.
+
+    Equality is not enough: 0.0 equals -0.0, 1 equals True, and nan does not equal itself.
+    """
+    kind = type(value)
+    if kind is float:
+        return kind, value.hex()
+    if kind is complex:
+        return kind, value.real.hex(), value.imag.hex()
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        return kind, value.dtype, value.tobytes()
+    if isinstance(value, tuple):
+        return kind, tuple(map(exact, value))
+    if kind is frozenset:
+        return kind, frozenset(map(exact, value))
+    return kind, value
+
+
+class Static:
+    """A static argument, as part of a call's signature.
+
+    Attributes:
+        place: its position, or its name.
+        value: what the function gets.
+    """
+
+    __slots__ = ("_key", "place", "value")
+
+    def __init__(self, place: int | str, value: Any) -> None:
+        self.place = place
+        self.value = value
+        self._key = place, exact(value)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and self._key == other._key
+
+    def __repr__(self) -> str:
+        return f"Static({self.place!r}, {self.value!r})"
 
 
 class Signature:
@@ -70,7 +116,7 @@ class Signature:
 
     def split(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any], tuple[Any, ...]]:
+    ) -> tuple[tuple[Any, ...], dict[str, Any], tuple[Static, ...]]:
         """The call without its static arguments, and these as a hashable value.
 
         Raises:
@@ -90,16 +136,15 @@ class Signature:
                 ) from None
         rest = tuple(a for i, a in enumerate(args) if i not in self.static)
         named = {k: v for k, v in kwargs.items() if k not in self.static}
-        # 1, 1.0 and True are equal, and different to a function that looks at them.
-        return rest, named, tuple((place, type(value), value) for place, value in static)
+        return rest, named, tuple(Static(place, value) for place, value in static)
 
     def join(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[Any, ...]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], static: tuple[Static, ...]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What `split` took apart."""
         if not static:
             return args, kwargs
-        fixed = {place: value for place, _, value in static}
+        fixed = {s.place: s.value for s in static}
         rest = list(args)
         for place in sorted(p for p in fixed if isinstance(p, int)):
             rest.insert(place, fixed[place])

@@ -16,6 +16,7 @@ from eerie_dsl.ir.dtypes import bool_, complex128, dtype, float64, int64
 from eerie_dsl.ir.graph import Graph, Node, placeholder, topological
 from eerie_dsl.ir.scope import tracing
 from eerie_dsl.ops.composite.promotion import strong
+from eerie_dsl.runtime import from_dlpack
 
 SCALARS: dict[type, Aval] = {
     bool: Aval((), bool_),
@@ -60,7 +61,7 @@ def unflatten(structure: Any, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], d
     """What `flatten` took apart."""
     if isinstance(structure, int):
         return tuple(leaves), {}
-    return tree.unflatten(structure, leaves)  # type: ignore[no-any-return]
+    return tree.unflatten(structure, leaves, sort_dicts=True)  # type: ignore[no-any-return]
 
 
 def leaf_type(value: Any, where: Callable[[], str]) -> Leaf:
@@ -80,8 +81,7 @@ def leaf_type(value: Any, where: Callable[[], str]) -> Leaf:
     if isinstance(value, Array):
         return Leaf(value._aval)
     if hasattr(value, "__dlpack__"):
-        array = Array.of(lift(value))
-        return Leaf(array._aval)
+        return Leaf(from_dlpack(value)[1])
     raise ArgumentError(
         f"{where()} is a {kind.__name__}, which a compiled function cannot take",
         hint="pass arrays, numbers and containers of them; name it in static_argnames if it only steers the function",
@@ -118,12 +118,13 @@ def trace(
         outputs = [strong(lift(r)) for r in results]
     captured: list[Node] = []
     own = set(map(id, inputs))
+    outside = {id(node): held for node, held in scope.captured.values()}
     seen: set[int] = set()
 
     def stop(node: Node) -> bool:
         if id(node) in own:
             return True
-        if node.scope is scope:
+        if node.scope is scope and id(node) not in outside:
             return False
         if id(node) not in seen:
             seen.add(id(node))
@@ -131,7 +132,7 @@ def trace(
         return True
 
     order = topological(outputs, stop)
-    hidden = tuple(scope.captured[id(n)][1] if id(n) in scope.captured else n for n in captured)
+    hidden = tuple(outside.get(id(n), n) for n in captured)
     graph = Graph([*inputs, *captured], order, outputs)
     # A copy, because captured nodes hold buffers and the program must not keep them alive.
     return Trace(graph.copied(), hidden, out_structure, source)

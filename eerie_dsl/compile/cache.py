@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from eerie_dsl.compile import entry, files
 from eerie_dsl.compile.key import Key, file_name, file_stem
 from eerie_dsl.compile.program import Program
 from eerie_dsl.config import config
-from eerie_dsl.errors import EerieWarning
+from eerie_dsl.errors import warn
 
 # Last use is kept to the hour: a warm start then writes nothing.
 _TOUCH_SECONDS = 3600
@@ -100,6 +99,9 @@ class Cache:
             folder = os.path.join(self.directory, key.graph[:2])
             files.make_private(folder)
             files.write(os.path.join(folder, file_name(key) + entry.SUFFIX), data)
+        except FileNotFoundError:
+            # Somebody is clearing the directory right now.
+            return False
         except OSError as error:
             self._warn(f"cannot write to the cache directory {self.directory}: {error.strerror or error}")
             return False
@@ -177,8 +179,12 @@ class Cache:
         return bad
 
     def clear(self) -> int:
-        """Remove every entry; gives their number. Other files in the directory are left alone."""
+        """Remove every entry; gives their number. Files that are not the cache's are left alone."""
         count = sum([files.remove(path) for path in list(self._paths())])
+        for path, _ in self._statuses(".tmp"):
+            # One that is being written may be among them: its writer puts up with that.
+            if f"{entry.SUFFIX}." in os.path.basename(path):
+                files.remove(path)
         self._tidy(self.limit)
         return count
 
@@ -234,11 +240,9 @@ class Cache:
     def _warn(self, problem: str) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"{problem}. Programs are compiled anew in every process. Fix: make the directory yours alone "
-                "(chmod 700), free some space, or set EERIE_CACHE_DIR to another one",
-                EerieWarning,
-                stacklevel=2,
+                "(chmod 700), free some space, or set EERIE_CACHE_DIR to another one"
             )
 
     def _paths(self) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Progress:
         self._what = f"{name} for {target}"
         self._ops = f", {ops} ops" if ops else ""
         self._start = time.monotonic()
-        self._shown = False
+        self._line = ""
         self._wanted: bool | None = None
 
     def show(self, doing: str) -> None:
@@ -31,9 +31,10 @@ class Progress:
             return
         if self._wanted is None:
             self._wanted = _wanted()
-        if self._wanted:
-            self._shown = True
-            _write(f"eerie: compiling {self._what}: {doing}{self._ops}, {seconds:.0f} s")
+        line = f"eerie: compiling {self._what}: {doing}{self._ops}, {seconds:.0f} s"
+        if self._wanted and line != self._line:
+            self._line = line
+            _write(line)
 
     def __enter__(self) -> Progress:
         return self
@@ -41,7 +42,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._shown:
+        if self._line:
             _write("")
 
 

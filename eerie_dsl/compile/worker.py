@@ -39,7 +39,7 @@ def main(folder: str) -> None:
             from eerie_dsl.compile.driver import Driver
         except ImportError as error:
             text = f"the compiler cannot be loaded: {error}"
-            frames.send(replies, ("error", "CompileError", text, None, "pip install iree-base-compiler"))
+            frames.send(replies, ("error", "CompileError", text, None, 'pip install "iree-base-compiler~=3.13.0"'))
             return
         driver = Driver()
         frames.send(replies, ("ready", os.getpid()))

@@ -83,6 +83,15 @@ def placeholder(aval: Aval, source: Source | None = None, scope: Scope | None = 
     return Node(None, (), _NO_PARAMS, aval, source, scope, value)
 
 
+def capture(scope: Scope, outside: object, aval: Aval, *, weak: bool = False) -> Node:
+    """The placeholder inside ``scope`` for something that was made outside, the same one each time."""
+    if id(outside) not in scope.captured:
+        node = placeholder(aval, scope=scope)
+        node.weak = weak
+        scope.captured[id(outside)] = (node, outside)
+    return scope.captured[id(outside)][0]  # type: ignore[no-any-return]
+
+
 class Graph:
     """A closed, topologically ordered piece of computation: ``outputs`` as a function of ``inputs``.
 

