@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import lift
 from eerie_dsl.api.tracing import Leaf, flatten, trace
@@ -50,7 +49,6 @@ def fuse(function: Callable[P, R], /) -> Callable[P, R]:
             outputs = [project(result, index=i) for i in range(len(result.aval.elements))]
         else:
             outputs = [result]
-        arrays = [Array.of(n) for n in outputs]
-        return arrays[0] if inside.structure is None else tree.unflatten(inside.structure, arrays)  # type: ignore[return-value]
+        return inside.build([Array.of(n) for n in outputs])  # type: ignore[no-any-return]
 
     return recorded

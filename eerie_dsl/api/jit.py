@@ -47,6 +47,7 @@ class _Entry:
         "donated",
         "guards",
         "loaded",
+        "outside",
         "run",
         "settings",
         "shared",
@@ -63,11 +64,11 @@ class _Entry:
         self.shared = [i in loaded.shared for i in range(len(self.avals))]
         self.donated = donated
         self.captured = traced.captured
-        avals = traced.graph.in_avals[len(traced.graph.inputs) - len(self.captured) :]
-        self.arrays = [(c, a) for c, a in zip(self.captured, avals, strict=True) if not isinstance(c, Node)]
+        first = len(self.avals) - len(self.captured)
+        self.outside = list(zip(self.captured, self.avals[first:], self.shared[first:], strict=True))
+        self.arrays = [(c, a) for c, a, _ in self.outside if not isinstance(c, Node)]
         self.settings = config.snapshot()
         self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
-
         self.closed = guards.empty and not self.captured
 
     def valid(self) -> bool:
@@ -82,15 +83,7 @@ class _Entry:
 
     def hidden(self) -> list[Any]:
         """Buffers of what was captured, as it is now."""
-        first = len(self.avals) - len(self.captured)
-        return list(map(buffer_of, self.captured, self.avals[first:], self.shared[first:]))
-
-    def wrap(self, results: list[Any]) -> Any:
-        """Results' buffers as the function returns them."""
-        if self.single is not None:
-            return Array.held(self.single, results[0])
-        arrays = [Array.held(n.aval, r) for n, r in zip(self.trace.graph.outputs, results, strict=True)]
-        return tree.unflatten(self.trace.structure, arrays)
+        return [buffer_of(*o) for o in self.outside]
 
 
 class Jitted(Generic[P, R]):
@@ -149,7 +142,7 @@ class Jitted(Generic[P, R]):
                         views += entry.hidden()
                     results = entry.run(views)
                     if entry.single is None:
-                        return entry.wrap(results)  # type: ignore[no-any-return]
+                        return entry.trace.wrap(results)  # type: ignore[no-any-return]
                     array = _new(Array)
                     array._aval = entry.single
                     array._node = None
@@ -175,13 +168,12 @@ class Jitted(Generic[P, R]):
         for i in entry.donated:
             if isinstance(leaves[i], Array):
                 leaves[i].donate()
-        return entry.wrap(results)
+        return entry.trace.wrap(results)
 
     def _inlined(self, entry: _Entry, leaves: list[Any]) -> Any:
         captured = [c if isinstance(c, Node) else lift(c) for c in entry.captured]
         outputs = entry.trace.graph.inline([*map(node_of, leaves, entry.trace.graph.inputs), *captured])
-        arrays = [Array.of(n) for n in outputs]
-        return arrays[0] if entry.single is not None else tree.unflatten(entry.trace.structure, arrays)
+        return entry.trace.build([Array.of(n) for n in outputs])
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], _Entry]:
         """The leaves of a call and the entry of their signature, made when it is new."""

@@ -103,6 +103,9 @@ class Methods(Recorded):
         _no_out(out)
         return self.of(reduction.mean(self.node, axis, _chosen(dtype), keepdims))
 
+    def _in(self, dtype: Any) -> Node:
+        return self.node if dtype is None else ew.astype(self.node, _dtype(dtype))
+
     def var(
         self,
         axis: AxisLike = None,
@@ -115,8 +118,7 @@ class Methods(Recorded):
     ) -> Self:
         """The variance along the axes; ``ddof`` is NumPy's name for ``correction``."""
         _no_out(out)
-        node = self.node if dtype is None else ew.astype(self.node, _dtype(dtype))
-        return self.of(reduction.var(node, axis, correction or ddof, keepdims))
+        return self.of(reduction.var(self._in(dtype), axis, correction or ddof, keepdims))
 
     def std(
         self,
@@ -130,8 +132,7 @@ class Methods(Recorded):
     ) -> Self:
         """The standard deviation along the axes; ``ddof`` is NumPy's name for ``correction``."""
         _no_out(out)
-        node = self.node if dtype is None else ew.astype(self.node, _dtype(dtype))
-        return self.of(reduction.std(node, axis, correction or ddof, keepdims))
+        return self.of(reduction.std(self._in(dtype), axis, correction or ddof, keepdims))
 
     def max(self, axis: AxisLike = None, keepdims: bool = False, *, out: None = None) -> Self:
         """The largest element along the axes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from eerie_dsl import tree
-from eerie_dsl.api.array import Array
 from eerie_dsl.api.calls import buffer_of
 from eerie_dsl.api.explain import Report
 from eerie_dsl.api.loaded import Loaded
@@ -119,8 +118,7 @@ class Compiled:
                     hint="call the jitted function, which compiles for every type that it meets",
                 )
             views.append(buffer_of(leaf, aval, i in self._loaded.shared))
-        results = [Array.held(n.aval, r) for n, r in zip(trace.graph.outputs, self._loaded.run(views), strict=True)]
-        return results[0] if trace.structure is None else tree.unflatten(trace.structure, results)
+        return trace.wrap(self._loaded.run(views))
 
     def explain(self) -> Report:
         """The kernels that it consists of."""

@@ -49,6 +49,14 @@ class Trace(NamedTuple):
     structure: Any
     source: Source
 
+    def wrap(self, results: Sequence[Any]) -> Any:
+        """What the function returns when these are the buffers of its results."""
+        return self.build([Array.held(n.aval, r) for n, r in zip(self.graph.outputs, results, strict=True)])
+
+    def build(self, arrays: Sequence[Array]) -> Any:
+        """What the function returns when these are the arrays in it."""
+        return arrays[0] if self.structure is None else tree.unflatten(self.structure, arrays)
+
 
 def flatten(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
     """The leaves of a call and their structure. Plain positional arguments need no tree library."""
