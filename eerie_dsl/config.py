@@ -160,10 +160,11 @@ class Config:
     compile_workers: Setting[int] = Setting(
         _default_workers, _count, "Compiler processes that may run at the same time."
     )
-    evaluation: Setting[Literal["compiled", "reference"]] = Setting(
-        "compiled",
-        _one_of("compiled", "reference"),
-        "How values are computed: by native kernels, or by the NumPy interpreter, which needs no compiler.",
+    evaluation: Setting[Literal["tiered", "compiled", "reference"]] = Setting(
+        "tiered",
+        _one_of("tiered", "compiled", "reference"),
+        "How scripts compute: in NumPy until a program was compiled meanwhile, compiled at once, or in NumPy only; "
+        "jit takes tiered as compiled.",
     )
     target: Setting[str] = Setting("host", _text, "Target that programs are compiled for when none is named.")
     progress: Setting[Literal["auto", "always", "never"]] = Setting(

@@ -41,14 +41,33 @@ class Source(NamedTuple):
 
 def user_source() -> Source | None:
     """The innermost frame that is neither Eerie's own nor the tree library's, or None when there is none."""
+    # This runs at every op that is recorded.
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        # Not `_ours`: this runs at every op that is recorded.
-        if not code.co_filename.startswith(_PACKAGE) and _TREES not in code.co_filename:
-            return Source(code.co_filename, frame.f_lineno, code.co_name)
+        file = code.co_filename
+        ours = _files.get(file)
+        if ours is None:
+            ours = _files[file] = file.startswith(_PACKAGE) or _TREES in file
+        if not ours:
+            return _made(Source, (file, frame.f_lineno, code.co_name))
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def user_site() -> tuple[str, int] | None:
+    """The instruction of the user's that is running: tells apart two operations on one line."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not _files.get(file, True):
+            return (file, frame.f_lineno << 16 | frame.f_lasti)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+_files: dict[str, bool] = {}  # whether the code of a file is Eerie's own or the tree library's
+_made = tuple.__new__
 
 
 def user_frames(trace: TracebackType | None) -> TracebackType | None:
@@ -114,8 +133,16 @@ class IndexingError(EerieError, IndexError):
     """An index out of range or of a kind that cannot index."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis that an array does not have."""
+
+
 class ArgumentError(EerieError, TypeError):
     """Arguments of a call that do not fit its signature."""
+
+
+class InvalidValueError(EerieError, ValueError):
+    """A value of the right type that the operation cannot take."""
 
 
 class TracerError(EerieError, TypeError):
@@ -148,6 +175,14 @@ class CompileError(EerieError, RuntimeError):
 
 class ExecutionError(EerieError, RuntimeError):
     """A compiled program could not be loaded or failed when it ran."""
+
+
+class ExchangeError(EerieError, BufferError, ValueError):
+    """Memory that cannot be handed over, to Eerie or from it, as is asked."""
+
+
+class MissingProtocolError(EerieError, AttributeError):
+    """An object without the protocol by which it would be read."""
 
 
 class ConfigError(EerieError, ValueError):

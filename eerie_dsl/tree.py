@@ -114,6 +114,20 @@ def leaves(tree: Any, *, none_is_leaf: bool = False, is_leaf: Callable[[Any], bo
     return flatten(tree, none_is_leaf=none_is_leaf, is_leaf=is_leaf)[0]
 
 
+def children(tree: Any) -> tuple[list[Any], TreeSpec | None]:
+    """What a node holds, and its structure one level deep; of a leaf, nothing and None.
+
+    Example:
+        >>> from eerie_dsl import tree
+        >>> tree.children([1, (2, 3)])[0]
+        [1, (2, 3)]
+    """
+    if _library().tree_is_leaf(tree, namespace=NAMESPACE):
+        return [], None
+    found, structure = flatten(tree, is_leaf=lambda node: node is not tree)
+    return found, structure
+
+
 def map(
     function: Callable[..., Any],
     tree: Any,

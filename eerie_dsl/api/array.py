@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from eerie_dsl.api import evaluation
-from eerie_dsl.api.conversion import ArrayLike, index_key, lift, operand, required
-from eerie_dsl.api.methods import Methods
-from eerie_dsl.errors import ArgumentError, DonatedError, TracerError
+from eerie_dsl.api.conversion import ArrayLike, lift, operand, required
+from eerie_dsl.api.info import on_device
+from eerie_dsl.api.keys import to_read, to_write
+from eerie_dsl.api.protocols import Protocols
+from eerie_dsl.errors import ArgumentError, DonatedError, ExchangeError, TracerError
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.primitive import leaked
 from eerie_dsl.ir.scope import Scope, state
 from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.contraction import matmul
 from eerie_dsl.ops.composite.indexing import get_items, set_items
-from eerie_dsl.runtime import DLPACK_CPU, Device, cpu, to_dlpack, to_numpy
 from eerie_dsl.runtime import from_dlpack as _from_dlpack
+from eerie_dsl.runtime import to_numpy
 
 
 def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
@@ -40,7 +43,7 @@ def _unary(function: Callable[..., Node]) -> Callable[[Array], Array]:
     return method
 
 
-class Array(Methods):
+class Array(Protocols):
     """An n-dimensional array of one dtype, on one device. Made by `eerie.asarray`, `eerie.zeros` and the like.
 
     Operations record; reading the value (print, float, NumPy, DLPack) computes what is pending as one program. An
@@ -50,14 +53,13 @@ class Array(Methods):
     >>> import eerie_dsl as eerie
     >>> x = eerie.asarray([1.0, 2.0, 3.0])
     >>> x * 2 + 1
-    Array([3., 5., 7.], dtype=float32)
+    Array([3., 5., 7.], dtype=float32, device=cpu)
     """
 
     __slots__ = ("__weakref__", "_aval", "_node", "_value")
     _aval: Aval
     _node: Node | None
     _value: Any
-    __array_priority__ = 1000
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -66,6 +68,8 @@ class Array(Methods):
     @classmethod
     def of(cls, node: Node) -> Array:
         """The array that a node computes."""
+        if node.depth >= evaluation.SOFT and node.scope is None:
+            evaluation.bounded(node)
         self = object.__new__(cls)
         self._aval = node.aval
         self._node = node
@@ -108,16 +112,25 @@ class Array(Methods):
             TracerError: inside a traced function there is no value yet.
         """
         if self._value is None:
-            node = self._node
-            if node is not None and node.scope is not None:
-                if not node.scope.active:
-                    raise leaked("reading this array", node.scope)
-                raise self._no_value(node.scope)
-            node = self.node
-            if node.op is not None:
-                evaluation.evaluate([node])
-            self._value = evaluation.buffer_of(node)
+            self._value = evaluation.buffer_of(self.computed())
         return self._value
+
+    def computed(self) -> Node:
+        """The array's node after its evaluation.
+
+        Raises:
+            TracerError: inside a traced function there is no value yet.
+        """
+        node = self._node
+        if node is not None and node.scope is not None:
+            if not node.scope.active:
+                raise leaked("reading this array", node.scope)
+            raise self._no_value(node.scope)
+        if node is None:
+            node = self.node
+        if node.op is not None and node.value is None:
+            evaluation.evaluate([node])
+        return node
 
     def donate(self) -> None:
         """Give the memory away: the array cannot be used any more, nor what is pending on it."""
@@ -157,113 +170,18 @@ class Array(Methods):
         """Bytes of the elements."""
         return self._aval.nbytes
 
-    @property
-    def device(self) -> Device:
-        """Where the array lives."""
-        return cpu
-
-    # Values out.
-
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only NumPy array, without a copy."""
-        return to_numpy(self.buffer(), self._aval)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            if copy is False:
-                raise ArgumentError(f"a {self._aval} cannot become {np.dtype(dtype)} without a copy")
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def __buffer__(self, flags: int) -> memoryview:
-        # Python 3.12 and later ask for this; before, memoryview(x.numpy()) does the same.
-        return self.numpy().data
-
-    def __dlpack__(
-        self,
-        *,
-        stream: Any = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: tuple[int, int] | None = None,
-        copy: bool | None = None,
-    ) -> Any:
-        return to_dlpack(
-            self.buffer(), self._aval, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
-        )
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return DLPACK_CPU
-
-    def item(self) -> bool | int | float | complex:
-        """The one element as a Python scalar.
-
-        Raises:
-            ArgumentError: the array has not exactly one element.
-        """
-        if self.size != 1:
-            raise ArgumentError(f"only an array of one element is a scalar, this is {self._aval}")
-        return self.numpy().reshape(()).item()  # type: ignore[no-any-return]
-
-    def tolist(self) -> Any:
-        """The value as nested lists of Python scalars."""
-        return self.numpy().tolist()
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())  # type: ignore[arg-type]
-
-    def __float__(self) -> float:
-        return float(self.item())  # type: ignore[arg-type]
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if not self.dtype.is_integer or self.ndim:
-            raise ArgumentError(f"only a 0-d integer array is an index, this is {self._aval}")
-        return int(self.item())  # type: ignore[arg-type]
-
-    def __len__(self) -> int:
-        if not self.ndim:
-            raise ArgumentError("a 0-d array has no length")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Array]:
-        return (self[i] for i in range(len(self)))
-
-    def __repr__(self) -> str:
-        if self._node is not None and self._node.scope is not None:
-            return f"Array(<traced {self._aval}>)"
-        body = np.array2string(self.numpy(), separator=", ", prefix="Array(")
-        return f"Array({body}, dtype={self.dtype.name})"
-
-    def __str__(self) -> str:
-        if self._node is not None and self._node.scope is not None:
-            return repr(self)
-        return str(self.numpy())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.ndim == 0 else format(str(self), spec)
-
-    def __reduce__(self) -> Any:
-        return (asarray, (self.__array__(copy=True),))
-
-    def __copy__(self) -> Array:
-        return Array.held(self._aval, self.buffer())
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Array:
-        return self.__copy__()
+        return evaluation.array_of(self.computed()) if self._value is None else to_numpy(self._value, self._aval)
 
     # Indexing.
 
     def __getitem__(self, key: Any) -> Array:
-        return Array.of(get_items(self.node, index_key(key)))
+        return Array.of(get_items(self.node, to_read(key, self._aval.shape)))
 
     def __setitem__(self, key: Any, value: ArrayLike) -> None:
-        self._rebind(set_items(self.node, index_key(key), required(value)))
+        new = required(value)
+        self._rebind(set_items(self.node, to_write(key, self._aval.shape, new), new))
 
     def _rebind(self, node: Node) -> None:
         scope = state.scope
@@ -316,7 +234,7 @@ class Array(Methods):
     __invert__ = _unary(ew.bitwise_invert)
 
 
-def asarray(value: ArrayLike, /, *, dtype: Any = None, copy: bool | None = None) -> Array:
+def asarray(value: ArrayLike, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
     """``value`` as an Array.
 
     A mutable NumPy array is copied, because an Array must not see later writes; ``copy=False`` takes it without
@@ -326,34 +244,51 @@ def asarray(value: ArrayLike, /, *, dtype: Any = None, copy: bool | None = None)
     Args:
         value: an Array, NumPy array, number, nested lists, or an object with ``__dlpack__``.
         dtype: element type; default: that of ``value``.
-        copy: True always copies; False never does; None copies where another could write.
+        device: one that arrays can live on, its name, or None for the default.
+        copy: True always copies; False never does, and gives an Array itself back; None copies where another could
+            write.
 
     Raises:
         DTypeError: elements that Eerie has no dtype for.
-        ArgumentError: ``copy=False`` where a copy is needed.
+        ExchangeError: ``copy=False`` where a copy is needed.
 
     >>> asarray([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    return Array.of(lift(value, dtype=dtype, copy=copy))
+    on_device(device)
+    return Array.of(lift(value, dtype=dtype, copy=copy)) if copy is not False else _shared(value, dtype)
 
 
-def from_dlpack(x: object, /, *, copy: bool | None = None) -> Array:
+def _shared(value: ArrayLike, dtype: Any) -> Array:
+    if isinstance(value, bool | int | float | complex | list | tuple):
+        raise ExchangeError(
+            f"a Python {type(value).__name__} becomes an array by copying it", hint="leave copy=False out"
+        )
+    array = value if isinstance(value, Array) else Array.of(lift(value, copy=False))
+    if dtype is not None and _dtype(dtype) is not array.dtype:
+        raise ExchangeError(f"{array._aval} in {_dtype(dtype)} is a copy of it", hint="leave copy=False out")
+    return array
+
+
+def from_dlpack(x: object, /, *, device: Any = None, copy: bool | None = None) -> Array:
     """An array of another library as an Array, sharing its memory where that is aligned to 64 bytes.
 
     Later writes to the other array then show here; `asarray` copies instead.
 
     Args:
         x: an object with ``__dlpack__`` and ``__dlpack_device__``, on the CPU.
+        device: one that arrays can live on, its name, or None for the default.
         copy: True always copies; None copies where the memory cannot be shared; False refuses to.
 
     Raises:
         DTypeError: elements that Eerie has no dtype for.
-        ExecutionError: memory of another device, or ``copy=False`` where it cannot be shared.
+        MissingProtocolError: ``x`` has no ``__dlpack__``.
+        ExchangeError: memory of another device, or ``copy=False`` where it cannot be shared.
 
     >>> import numpy as np
     >>> from_dlpack(np.arange(3)).tolist()
     [0, 1, 2]
     """
+    on_device(device)
     buffer, aval = _from_dlpack(x, copy=copy)
     return Array.held(aval, buffer)

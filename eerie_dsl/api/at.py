@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Generic, Protocol, TypeVar
 
-from eerie_dsl.api.conversion import ArrayLike, index_key, required
+from eerie_dsl.api.conversion import ArrayLike, required
+from eerie_dsl.api.keys import lifted, to_read, to_write
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.indexing import How, get_items, update_items
+from eerie_dsl.ops.composite.promotion import Operand
 
 
 class HasNode(Protocol):
@@ -42,7 +44,8 @@ class Place(Generic[A]):
     """A part of an array. Each method gives a new array and leaves the old one alone.
 
     Where computed indices name an element several times, `set` leaves the last value and the others take all in turn.
-    An update at a computed index out of range is dropped; a number out of range is an `IndexingError`.
+    Inside a traced function an update at a computed index out of range is dropped. A boolean mask stands for updates
+    of what it selects: by one value for all, or outside traced functions by one for each.
 
     Raises:
         IndexingError: an index out of range or of a kind that cannot index.
@@ -51,47 +54,45 @@ class Place(Generic[A]):
 
     >>> import eerie_dsl as eerie
     >>> eerie.zeros(3).at[1].set(5.0)
-    Array([0., 5., 0.], dtype=float32)
+    Array([0., 5., 0.], dtype=float32, device=cpu)
     """
 
     __slots__ = ("_array", "_key")
 
     def __init__(self, array: A, key: Any) -> None:
         self._array = array
-        self._key = index_key(key)
+        self._key = lifted(key)
 
     def get(self) -> A:
         """``x[key]``."""
-        return self._array.of(get_items(self._array.node, self._key))  # type: ignore[no-any-return]
+        node = self._array.node
+        return self._array.of(get_items(node, to_read(self._key, node.shape)))  # type: ignore[no-any-return]
 
     def set(self, value: ArrayLike, /) -> A:
         """With ``value`` in its place."""
-        return self._updated(value, "set")
+        return self._updated(required(value), "set")
 
     def add(self, value: ArrayLike, /) -> A:
         """With ``value`` added to it."""
-        return self._updated(value, "add")
+        return self._updated(required(value), "add")
 
     def subtract(self, value: ArrayLike, /) -> A:
         """With ``value`` taken off it."""
-        node = self._array.node
-        return self._array.of(  # type: ignore[no-any-return]
-            update_items(node, self._key, ew.negative(required(value)), "add")
-        )
+        return self._updated(ew.negative(required(value)), "add")
 
     def multiply(self, value: ArrayLike, /) -> A:
-        """With itself times ``value`` in its place; not at index arrays, which could name an element twice."""
-        return self._updated(value, "multiply")
+        """With itself times ``value`` in its place."""
+        return self._updated(required(value), "multiply")
 
     def max(self, value: ArrayLike, /) -> A:
         """With the larger of itself and ``value``."""
-        return self._updated(value, "max")
+        return self._updated(required(value), "max")
 
     def min(self, value: ArrayLike, /) -> A:
         """With the smaller of itself and ``value``."""
-        return self._updated(value, "min")
+        return self._updated(required(value), "min")
 
-    def _updated(self, value: ArrayLike, how: How) -> A:
-        return self._array.of(  # type: ignore[no-any-return]
-            update_items(self._array.node, self._key, required(value), how)
-        )
+    def _updated(self, value: Operand, how: How) -> A:
+        node = self._array.node
+        key = to_write(self._key, node.shape, value)
+        return self._array.of(update_items(node, key, value, how))  # type: ignore[no-any-return]

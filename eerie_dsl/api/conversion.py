@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from eerie_dsl.errors import ArgumentError, ShapeError
+from eerie_dsl.errors import ArgumentError, DTypeError, ShapeError
 from eerie_dsl.ir.aval import Aval
+from eerie_dsl.ir.dtypes import DType
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.scope import state
@@ -48,10 +49,14 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
         node = _made_here(np.asarray(value))
     elif isinstance(value, bool | int | float | complex):
         if dtype is not None:
-            return scalar(value, _dtype(dtype))
+            wanted = _dtype(dtype)
+            whole, real = not wanted.is_inexact, wanted.kind != "complex"
+            if (whole and isinstance(value, float)) or (real and isinstance(value, complex)):
+                value = _numbers(value, wanted).item()  # to a lower kind as NumPy does it
+            return scalar(value, wanted)
         node = strong(value)
-    elif isinstance(value, list | tuple):
-        node = _from_sequence(value)
+    elif isinstance(value, list | tuple | range):
+        node = _from_sequence(value, None if dtype is None else _dtype(dtype))
     elif hasattr(value, "__dlpack__"):
         buffer, aval = from_dlpack(value, copy=copy is not False)
         node = placeholder(aval, value=buffer)
@@ -59,7 +64,7 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
         node = _from_numpy(np.asarray(value), copy)
     else:
         node = _from_numpy(_exported(value), copy)
-    if copy and isinstance(value, Recorded):
+    if copy and isinstance(value, Recorded) and state.scope is None:
         node = placeholder(node.aval, value=from_numpy(to_numpy(value.buffer(), node.aval), node.dtype, copy=True))
     return node if dtype is None else as_dtype(node, _dtype(dtype))
 
@@ -85,20 +90,26 @@ def _exported(value: Any) -> np.ndarray[Any, Any]:
     return array_of(value)
 
 
-def _from_sequence(value: Any) -> Node:
+def _from_sequence(value: Any, dtype: DType | None) -> Node:
     if any(isinstance(v, Recorded | list | tuple) for v in value) and _holds_array(value):
         return stack([lift(v) for v in value])
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"nested lists of different lengths are not an array: {error}") from None
-    if array.dtype == np.float64 and not _holds_numpy(value):
-        array = array.astype(np.float32)
-    elif array.dtype == np.complex128 and not _holds_numpy(value):
-        array = array.astype(np.complex64)
-    if array.size == 0:
-        array = array.astype(np.float32)
+    array = _numbers(value, dtype)
+    if dtype is None and not _holds_numpy(value):
+        array = array.astype(_UNNAMED.get(array.dtype, array.dtype), copy=False)
     return _made_here(array)
+
+
+def _numbers(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(value, None if dtype is None else dtype.numpy)
+    except (OverflowError, TypeError, ValueError) as error:
+        if "inhomogeneous" in str(error):
+            raise ShapeError(f"nested lists of different lengths are not an array: {error}") from None
+        raise DTypeError(f"these numbers do not fit in {dtype}: {error}", hint="choose a wider dtype") from None
+
+
+# What NumPy makes of Python's numbers, and what it is here.
+_UNNAMED = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
 
 
 def _made_here(array: np.ndarray[Any, Any]) -> Node:
@@ -134,13 +145,3 @@ def required(value: ArrayLike) -> Operand:
 
 
 _PY_SCALARS = frozenset((bool, int, float, complex))
-
-
-def index_key(key: Any) -> Any:
-    if isinstance(key, tuple):
-        return tuple(map(index_key, key))
-    if isinstance(key, Recorded):
-        return key.node
-    if isinstance(key, np.ndarray | list):
-        return lift(key)
-    return key

@@ -32,7 +32,7 @@ def fuse(function: Callable[P, R], /) -> Callable[P, R]:
     ... def gelu_like(x):
     ...     return x * eerie.sigmoid(1.702 * x)
     >>> gelu_like(eerie.zeros((2,)))
-    Array([0., 0.], dtype=float32)
+    Array([0., 0.], dtype=float32, device=cpu)
     """
     name = getattr(function, "__name__", "fused")
 

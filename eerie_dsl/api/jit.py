@@ -198,7 +198,7 @@ class Jitted(Generic[P, R]):
         classes = () if isinstance(structure, int) else tree.node_types(structure)
         guards = Guards(self.__wrapped__, *classes, *(s.value for s in static), inputs=traced.captured)
         self._count(types, stale)
-        loaded = load(traced.graph, name=self._name)
+        loaded = load(traced.graph, name=self._name, mode=config.evaluation)
         entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))
         self._entries[key] = entry
         if isinstance(structure, int) and not static and not entry.donated:
@@ -357,7 +357,7 @@ def jit(
     ... def f(x, y):
     ...     return eerie.tanh(x) * y
     >>> f(eerie.zeros((2,)), 3.0)
-    Array([0., 0.], dtype=float32)
+    Array([0., 0.], dtype=float32, device=cpu)
     """
     if function is not None and not callable(function):
         raise ArgumentError(f"jit needs a function, got {function!r}")

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from eerie_dsl.compile import CacheStatus, Program, Target, compile_graph, get_target
+from eerie_dsl.compile import CacheStatus, Program, Target, compile_graph, get_target, stored_program
 from eerie_dsl.config import config
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.passes import simplify
 from eerie_dsl.runtime import Executable, from_numpy, to_numpy
 
+Compiler = Callable[..., tuple[Program, CacheStatus]]
+
 _KEPT = 1024
-"""Loaded programs that scripts keep at hand, by structure."""
+"""Loaded programs that are kept at hand, by structure."""
 
 _POOLED_NS = 40_000
 """Estimated work from which worker threads pay for their wake-up."""
@@ -40,7 +42,7 @@ class Loaded:
 
     __slots__ = ("_results", "_run", "graph", "mode", "pooled", "program", "run", "shared", "status", "target")
 
-    def __init__(self, graph: Graph, target: Target, name: str, mode: str) -> None:
+    def __init__(self, graph: Graph, target: Target, name: str, mode: str, compiler: Compiler = compile_graph) -> None:
         self.graph = graph = simplify(graph)
         self.target = target
         self.mode = mode
@@ -62,7 +64,7 @@ class Loaded:
         elif mode == "reference":
             self._run = _Interpreted(core)
         else:
-            self.program, self.status = compile_graph(core, target, name=name)
+            self.program, self.status = compiler(core, target, name=name)
             self.pooled = _work(graph) > _POOLED_NS and (os.cpu_count() or 1) > 1
             self._run = Executable(self.program.vmfb, pooled=self.pooled).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
@@ -92,9 +94,36 @@ class _Interpreted:
         return [from_numpy(np.asarray(r), a.dtype, copy=True) for r, a in zip(results, avals, strict=True)]
 
 
-def recall(graph: Graph) -> Loaded | None:
-    """What `load` gave for the same structure, if it is still at hand."""
-    key = (graph.encode(), config.target, config.evaluation)
+def load(graph: Graph, *, name: str, mode: str) -> Loaded:
+    """The graph, loaded for the target that is set; the same structure only once.
+
+    Its nodes are kept: they must hold no buffers, and nobody may change them.
+
+    Args:
+        graph: what to run.
+        name: the function's, for messages.
+        mode: ``"reference"`` for the interpreter; everything else compiles.
+
+    Raises:
+        CompileError: the compiler refused, crashed, or ran out of time.
+    """
+    mode = mode if mode == "reference" else "compiled"
+    return _remembered(graph, mode) or _remember(graph, Loaded(graph, get_target(config.target), name, mode))
+
+
+def find(graph: Graph, *, name: str) -> Loaded | None:
+    """What `load` gives without compiling: the program is at hand or in the cache."""
+    found = _remembered(graph, "compiled")
+    if found is not None:
+        return found
+    try:
+        return _remember(graph, Loaded(graph, get_target(config.target), name, "compiled", stored_program))
+    except LookupError:
+        return None
+
+
+def _remembered(graph: Graph, mode: str) -> Loaded | None:
+    key = (graph.encode(), config.target, mode)
     with _lock:
         found = _recent.get(key)
         if found is not None:
@@ -102,20 +131,12 @@ def recall(graph: Graph) -> Loaded | None:
         return found
 
 
-def load(graph: Graph, *, name: str) -> Loaded:
-    """The graph, loaded for the target and the way of evaluation that are set; the same structure only once.
-
-    Its nodes are kept: they must hold no buffers, and nobody may change them.
-    """
-    found = recall(graph)
-    if found is not None:
-        return found
-    found = Loaded(graph, get_target(config.target), name, config.evaluation)
+def _remember(graph: Graph, loaded: Loaded) -> Loaded:
     with _lock:
-        _recent[graph.encode(), config.target, config.evaluation] = found
+        _recent[graph.encode(), config.target, loaded.mode] = loaded
         while len(_recent) > _KEPT:
             _recent.popitem(last=False)
-    return found
+    return loaded
 
 
 def _work(graph: Graph) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from eerie_dsl.api.at import At
 from eerie_dsl.api.conversion import ArrayLike, Recorded, required
-from eerie_dsl.errors import ArgumentError, ShapeError
+from eerie_dsl.errors import ArgumentError
 from eerie_dsl.ir.dtypes import DType
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node
@@ -19,7 +19,7 @@ from eerie_dsl.ops.composite.axes import AxisLike
 class Methods(Recorded):
     """The methods, for `Array` to inherit; the functions of the same names say more.
 
-    NumPy's functions call methods with ``out``; so ``numpy.sum(x)`` works, on placeholders too. It has to be None.
+    Code for NumPy passes ``out`` to methods; it has to be None.
     """
 
     __slots__ = ()
@@ -36,20 +36,27 @@ class Methods(Recorded):
 
     @property
     def T(self) -> Self:
-        """The transpose of a matrix.
-
-        Raises:
-            ShapeError: not two dimensions; `mT` is for stacks of matrices.
-        """
-        node = self.node
-        if node.ndim != 2:
-            raise ShapeError(f"T of {node.aval} needs two dimensions", hint="use mT, or transpose() for all axes")
-        return self.of(shape.matrix_transpose(node))
+        """The transpose of a matrix; of other arrays, the axes from last to first. `mT` is for stacks of matrices."""
+        return self.of(shape.reverse_dims(self.node))
 
     @property
     def mT(self) -> Self:
         """The last two axes exchanged."""
         return self.of(shape.matrix_transpose(self.node))
+
+    @property
+    def real(self) -> Self:
+        """The real part; a real array itself."""
+        return self.of(ew.real(self.node))
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary part; zero of a real array."""
+        return self.of(ew.imag(self.node))
+
+    def conj(self) -> Self:
+        """The complex conjugate; a real array itself."""
+        return self.of(ew.conj(self.node))
 
     def astype(self, dtype: Any, /, *, copy: bool = True) -> Self:
         """The values in another dtype; see `eerie.astype`."""

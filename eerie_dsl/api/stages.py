@@ -100,7 +100,7 @@ class Compiled:
         >>> import eerie_dsl as eerie
         >>> f = eerie.jit(lambda x: x * 2).trace(eerie.ones(2)).compile()
         >>> f(eerie.ones(2))
-        Array([2., 2.], dtype=float32)
+        Array([2., 2.], dtype=float32, device=cpu)
         """
         name, trace = self._traced.name, self._traced.trace
         leaves, structure = flatten(args, kwargs)

@@ -103,6 +103,8 @@ def trace(
     leaves: Sequence[Leaf],
     structure: Any,
     bind: Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    *,
+    inline: bool = False,
 ) -> Trace:
     """Call ``function`` on placeholders for ``leaves``.
 
@@ -113,8 +115,9 @@ def trace(
         leaves: types of the argument leaves.
         structure: from `flatten`.
         bind: puts the static arguments among the others.
+        inline: the graph will be part of what is recorded around it.
     """
-    with tracing(name) as scope:
+    with tracing(name, inline=inline) as scope:
         inputs = []
         for leaf in leaves:
             node = placeholder(leaf.aval, source, scope)

@@ -3,7 +3,15 @@
 from eerie_dsl.compile.cache import Cache, CacheInfo, Entry, default_cache
 from eerie_dsl.compile.key import Key, make_key
 from eerie_dsl.compile.program import Kernel, Program
-from eerie_dsl.compile.service import CacheStatus, compile_graph, compile_module, lower_graph, prewarm, shutdown
+from eerie_dsl.compile.service import (
+    CacheStatus,
+    compile_graph,
+    compile_module,
+    lower_graph,
+    prewarm,
+    shutdown,
+    stored_program,
+)
 from eerie_dsl.compile.target import TARGETS, Target, get_target
 
 __all__ = [
@@ -24,4 +32,5 @@ __all__ = [
     "make_key",
     "prewarm",
     "shutdown",
+    "stored_program",
 ]

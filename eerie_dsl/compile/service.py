@@ -92,6 +92,23 @@ def compile_graph(
     return program, CacheStatus(False, key, reason)
 
 
+def stored_program(
+    graph: Graph, target: str | Target | None = None, *, name: str = "main", cache: Cache | None = None
+) -> tuple[Program, CacheStatus]:
+    """What `compile_graph` gives for a graph whose program is in the cache.
+
+    Raises:
+        TargetError: there is no such target.
+        LookupError: it is not in the cache.
+    """
+    target = get_target(config.target if target is None else target)
+    key = make_key(graph.digest, target)
+    program = (default_cache() if cache is None else cache).get(key)
+    if program is None:
+        raise LookupError(f"{name} is not in the cache")
+    return program, CacheStatus(True, key, "")
+
+
 def compile_module(module: bytes, target: str | Target | None = None, *, name: str = "main") -> Program:
     """Compile a module given as MLIR, in bytecode or as text; past the cache.
 

@@ -105,6 +105,12 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
         if kind == "text":
             return ("text", module)
         result = driver.compile(module, flags, on_phase)
+        if result.vmfb is None and kind == "graph":
+            # What the compiler refuses is most often what it made of several operations itself.
+            module = _lowered(payload, sources, flags, text=False, apart=True)
+            second = driver.compile(module, flags, on_phase)
+            if second.vmfb is not None:
+                result = second._replace(rung="one kernel for each operation")
     except frames.Closed:
         raise
     except EerieError as error:
@@ -121,7 +127,7 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
     return ("done", result.vmfb, result.kernels, diagnostics, result.rung, result.seconds)
 
 
-def _lowered(encoded: bytes, sources: Any, flags: Sequence[str], *, text: bool) -> Any:
+def _lowered(encoded: bytes, sources: Any, flags: Sequence[str], *, text: bool, apart: bool = False) -> Any:
     from eerie_dsl.ir import Graph
     from eerie_dsl.lowering import build, lower
 
@@ -134,7 +140,7 @@ def _lowered(encoded: bytes, sources: Any, flags: Sequence[str], *, text: bool) 
         ) from None
     # Other backends than this one refuse tiles for CPUs.
     tiled = any(flag.endswith("-backends=llvm-cpu") for flag in flags)
-    return str(build(graph, tiled=tiled)) if text else lower(graph, tiled=tiled)
+    return str(build(graph, tiled=tiled)) if text else lower(graph, tiled=tiled, apart=apart)
 
 
 def _restore(sources: Any) -> Any:

@@ -21,7 +21,24 @@ if TYPE_CHECKING:
 
 Params = Mapping[str, Any]
 Sources = tuple[tuple[Source | None, tuple[Any, ...]], ...]
-_NO_PARAMS: Params = {}
+
+
+class StaticParams(dict[str, Any]):
+    """The parameters of a node that was recorded, never changed; `token` is equal for equal ones only."""
+
+    __slots__ = ("_token",)
+
+    @property
+    def token(self) -> bytes:
+        """Canonical bytes of the parameters."""
+        try:
+            return self._token
+        except AttributeError:
+            self._token: bytes = marshal.dumps(_encode_params(self), 2)
+            return self._token
+
+
+NO_PARAMS = StaticParams()
 
 
 class Node:
@@ -36,9 +53,10 @@ class Node:
         scope: the trace it was recorded in, None for a value that can be computed at once.
         value: what an input stands for when it is concrete; the result of a node once it was evaluated.
         weak: it stands for a Python scalar and gives way to the dtype of an array that it meets.
+        depth: how many operations lie one behind the other between it and values that exist.
     """
 
-    __slots__ = ("__weakref__", "aval", "inputs", "op", "params", "scope", "source", "value", "weak")
+    __slots__ = ("__weakref__", "aval", "depth", "inputs", "op", "params", "scope", "source", "value", "weak")
 
     def __init__(
         self,
@@ -49,6 +67,7 @@ class Node:
         source: Source | None = None,
         scope: Scope | None = None,
         value: object = None,
+        depth: int = 0,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -58,6 +77,7 @@ class Node:
         self.scope = scope
         self.value = value
         self.weak = False
+        self.depth = depth
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,13 +94,17 @@ class Node:
         """Number of dimensions of the result."""
         return self.aval.ndim  # type: ignore[no-any-return]
 
+    def forget(self) -> None:
+        """Become an input: the value is there, and how it was computed is of no use any more."""
+        self.op, self.inputs, self.params, self.depth = None, (), NO_PARAMS, 0
+
     def __repr__(self) -> str:
         return f"<{'input' if self.op is None else self.op.name}: {self.aval}>"
 
 
 def placeholder(aval: Aval, source: Source | None = None, scope: Scope | None = None, value: object = None) -> Node:
     """An input of a graph to be; concrete when it has a value."""
-    return Node(None, (), _NO_PARAMS, aval, source, scope, value)
+    return Node(None, (), NO_PARAMS, aval, source, scope, value)
 
 
 def capture(scope: Scope, outside: object, aval: Aval, *, weak: bool = False) -> Node:
@@ -165,9 +189,14 @@ class Graph:
     def evaluate(self, arguments: Sequence[Any]) -> list[Any]:
         """Interpret with the primitives' reference rules: the oracle, and the way without a compiler."""
         values: dict[int, Any] = dict(zip(map(id, self.inputs), arguments, strict=True))
+        last = {id(i): node for node in self.nodes for i in node.inputs}
+        kept = set(map(id, self.outputs))
         for node in self.nodes:
             assert node.op is not None
             values[id(node)] = node.op.evaluate(node.aval, [values[id(i)] for i in node.inputs], node.params)
+            for i in node.inputs:
+                if last[id(i)] is node and id(i) not in kept:
+                    values.pop(id(i), None)
         return [values[id(n)] for n in self.outputs]
 
     def copied(self) -> Graph:
@@ -228,7 +257,8 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     if node.op is None or all(a is b for a, b in zip(node.inputs, inputs, strict=True)):
         return node
     aval = node.op.infer(*(i.aval for i in inputs), **node.params)
-    new = Node(node.op, inputs, node.params, aval, node.source, state.scope)
+    depth = 1 + max([i.depth for i in inputs], default=0)
+    new = Node(node.op, inputs, node.params, aval, node.source, state.scope, None, depth)
     new.weak = node.weak
     return new
 
@@ -276,7 +306,7 @@ def _decode_graph(encoded: tuple[Any, ...], sources: Sources | None) -> Graph:
         inputs = tuple(nodes[i] for i in operands)
         source, inner = sources[k] if sources else (None, ())
         graph_sources = iter(inner)
-        decoded = {name: _decode_param(value, graph_sources) for name, value in params}
+        decoded = StaticParams((name, _decode_param(value, graph_sources)) for name, value in params)
         aval = op.infer(*(i.aval for i in inputs), **decoded)
         nodes.append(Node(op, inputs, decoded, aval, source))
     return Graph(nodes[: len(in_types)], nodes[len(in_types) :], [nodes[i] for i in outputs])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from eerie_dsl.errors import EerieError, LeakedTracerError, MissingRuleError, user_source
 from eerie_dsl.ir.aval import Aval, TupleAval, Type
-from eerie_dsl.ir.graph import Node, Params
+from eerie_dsl.ir.graph import NO_PARAMS, Graph, Node, Params, StaticParams
 from eerie_dsl.ir.scope import Scope, state
 
 __all__ = ["Absorbs", "Cotangents", "Primitive", "Project", "leaked", "primitive_at", "project"]
 
 Cotangents = tuple[Node | None, ...]
 Absorbs = Literal["nothing", "views", "elements"]
+
+_TYPED = 4096
+"""Operand types whose result a primitive remembers."""
 
 
 class Primitive:
@@ -39,6 +42,7 @@ class Primitive:
     """A value written in the graph itself; has no operands."""
     commutative: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
+    _typed: dict[Any, tuple[Type, Params]]
 
     @property
     def path(self) -> str:
@@ -52,11 +56,32 @@ class Primitive:
             ShapeError, DTypeError: the operands do not fit, at the user's own line.
             LeakedTracerError: an operand belongs to a trace that has ended.
         """
-        aval = self.infer(*[i.aval for i in inputs], **params)
+        avals = tuple([i.aval for i in inputs])
+        typed = self._typed.get((avals, *params.items()) if params else avals)
+        aval, known = typed if typed is not None else self._type(avals, params)
+        depth = 0
         for i in inputs:
+            if i.depth > depth:
+                depth = i.depth
             if i.scope is not None and not i.scope.active:
                 raise leaked(self.name, i.scope)
-        return Node(self, inputs, params, aval, user_source(), state.scope)
+        return Node(self, inputs, known, aval, user_source(), state.scope, None, depth + 1)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = object.__new__(cls)
+        self._typed = {}
+        return self
+
+    def _type(self, avals: tuple[Any, ...], params: dict[str, Any]) -> tuple[Type, Params]:
+        """The result's type, and the parameters as one object for all nodes that have the same."""
+        aval = self.infer(*avals, **params)
+        known = (aval, StaticParams(params) if params else NO_PARAMS)
+        # 0.0 == -0.0 and 1 == 1.0: numbers that are equal but not the same must not stand for each other.
+        if not any(isinstance(v, (float, complex, Graph)) for v in params.values()):
+            if len(self._typed) >= _TYPED:
+                self._typed.clear()
+            self._typed[(avals, *params.items()) if params else avals] = known
+        return known
 
     def infer(self, *avals: Any, **params: Any) -> Type:
         """Type of the result for operand types; raises ShapeError or DTypeError."""
@@ -70,6 +95,13 @@ class Primitive:
 
     def lower(self, *args: Any, **params: Any) -> Any:
         """``lower(b, *values, out, **params)``: emit it through the builder ``b``; ``out`` is the inferred type."""
+        raise self._missing("lowering")
+
+    def decompose(self, *args: Any, **params: Any) -> Any:
+        """``decompose(*inputs, **params)``: the result recorded as other operations, a tuple of nodes for several.
+
+        A primitive gives this instead of `lower` when it has a name and a NumPy reference of its own but no kernel:
+        it is one node while a program is recorded, and what it stands for when that is lowered."""
         raise self._missing("lowering")
 
     def vjp(self, *args: Any, **params: Any) -> Cotangents:

@@ -16,12 +16,14 @@ class Scope:
         active: whether the function is still running.
         outer: the scope that this one is nested in.
         captured: what was used inside but made outside, by its id: the placeholder that stands for it, and itself.
+        literals: whether Python numbers are written into the program; they are inputs of a script's.
     """
 
-    __slots__ = ("active", "captured", "name", "outer")
+    __slots__ = ("active", "captured", "literals", "name", "outer")
 
-    def __init__(self, name: str, outer: Scope | None) -> None:
+    def __init__(self, name: str, outer: Scope | None, literals: bool) -> None:
         self.name = name
+        self.literals = literals
         self.active = True
         self.outer = outer
         self.captured: dict[int, tuple[Any, Any]] = {}
@@ -29,18 +31,43 @@ class Scope:
 
 class _State(threading.local):
     scope: Scope | None = None
+    tape: list[Any] | None = None
 
 
 state = _State()
 
 
 @contextmanager
-def tracing(name: str) -> Iterator[Scope]:
-    """Record into a new scope, of this thread only."""
+def tracing(name: str, *, inline: bool = False) -> Iterator[Scope]:
+    """Record into a new scope, of this thread only.
+
+    Args:
+        name: of what is traced, for messages.
+        inline: what is recorded will be part of what is around it, not a program of its own.
+    """
     outer = state.scope
-    scope = state.scope = Scope(name, outer)
+    scope = state.scope = Scope(name, outer, not inline or (outer is not None and outer.literals))
     try:
         yield scope
     finally:
         scope.active = False
         state.scope = outer
+
+
+@contextmanager
+def taping() -> Iterator[None]:
+    """Keep how values were computed, of this thread: a derivative is about to be taken.
+
+    Outside, a node that was evaluated forgets its operands.
+    """
+    outer = state.tape
+    if outer is not None:
+        yield
+        return
+    tape = state.tape = []
+    try:
+        yield
+    finally:
+        state.tape = None
+        for node in tape:
+            node.forget()

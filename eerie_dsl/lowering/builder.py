@@ -145,7 +145,7 @@ class Builder:
         if x.tensor is None:
             loops = x.aval.shape
             dims: tuple[Dim, ...] = tuple(range(x.aval.ndim))
-            if isinstance(x, Splat) and x.aval.ndim == 0:
+            if isinstance(x, Splat) and x.aval.ndim == 0 and x.aval.dtype is not complex128:
                 scalar = ScalarEmitter().constant(x.number, x.aval.dtype)
                 x.tensor = Tensor(x.aval, tensor.from_elements(tensor_type(x.aval), [scalar.value]))
             elif isinstance(x, Splat):
@@ -251,6 +251,8 @@ class Builder:
 
     def extract_slice(self, x: Value, out: Aval, starts: Sequence[int], strides: Sequence[int]) -> Tensor:
         """``x[starts[i] :: strides[i]]`` along each axis, of the shape of ``out``; strides positive."""
+        if out.size == 0:  # which may begin where the axis ends, and MLIR has no such slice
+            return Tensor(out, self.empty(out))
         value = tensor.extract_slice(
             tensor_type(out), self.tensor(x).value, [], [], [], list(starts), list(out.shape), list(strides)
         )

@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from eerie_dsl.ir.aval import Aval
+from eerie_dsl.ir.dtypes import real_part
 from eerie_dsl.lowering import schedule
 from eerie_dsl.lowering.values import Dim, Operand, Tensor, View, compose
 
@@ -19,12 +20,53 @@ Axes = tuple[int, ...]
 def contraction(b: Builder, out: Aval, loops: Sequence[int], operands: Sequence[Operand]) -> Tensor:
     """The sum of products of two operands over the loops after those of ``out``, whose axes are the first loops."""
     lhs, rhs = operands
+    if out.dtype.kind == "complex" and _better_in_parts(out, loops, operands):
+        return _in_parts(b, out, loops, operands)
     flat = _flattened(b, loops, lhs, rhs, out.ndim)
     if flat is None:
         return _emit(b, out, loops, operands)
     loops, lhs, rhs, axes = flat
     result = _scheduled(b, out.with_shape(tuple(loops[:axes])), loops, lhs, rhs)
     return b.reshape(result, out)
+
+
+FEW_STEPS = 4096
+"""Multiply-adds of complex numbers that are over before the kernels of `_in_parts` have started."""
+
+
+def _better_in_parts(out: Aval, loops: Sequence[int], operands: Sequence[Operand]) -> bool:
+    """Whether complex numbers are taken apart: kernels on them have no vectors, which shows unless memory is the limit.
+
+    That is where each element is used once, in the order in which it lies in memory.
+    """
+    steps = prod(loops)
+    value, dims = max(operands, key=lambda operand: operand[0].aval.size)
+    last = dims[-1] if dims else None
+    return steps > FEW_STEPS and not (value.aval.size == steps and isinstance(last, int) and last >= out.ndim)
+
+
+def _in_parts(b: Builder, out: Aval, loops: Sequence[int], operands: Sequence[Operand]) -> Tensor:
+    """A contraction of complex numbers as four of real ones."""
+    (p, q), (u, v) = (_parts(b, operand) for operand in operands)
+    part = out.with_dtype(real_part(out.dtype))
+    sums = [contraction(b, part, loops, pair) for pair in ((p, u), (q, v), (p, v), (q, u))]
+
+    def joined(s: Any, pu: Any, qv: Any, pv: Any, qu: Any) -> Any:
+        return s.complex(s.sub(pu, qv), s.add(pv, qu))
+
+    return b.tensor(b.map(out, joined, *sums))
+
+
+def _parts(b: Builder, operand: Operand) -> tuple[Operand, Operand]:
+    """The real and the imaginary parts, in memory and read at the same loops."""
+    value, dims = operand
+    while isinstance(value, View) and value.tensor is None:
+        dims = compose(value.dims, dims)
+        value = value.operand
+    part = value.aval.with_dtype(real_part(value.aval.dtype))
+    every = tuple(range(part.ndim))
+    re, im = b.generics([part] * 2, part.shape, [(value, every)], every, lambda s, x: [s.real(x), s.imag(x)])
+    return (re, dims), (im, dims)
 
 
 def _emit(

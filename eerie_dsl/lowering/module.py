@@ -13,6 +13,7 @@ from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.primitive import Absorbs
 from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
+from eerie_dsl.lowering.expand import expand
 from eerie_dsl.lowering.values import Deferred, Index, Splat, Tensor, Value, tensor_type
 
 ENTRY = "main"
@@ -28,12 +29,13 @@ def context() -> ir.Context:
     return _local.context
 
 
-def build(graph: Graph, *, tiled: bool = True) -> ir.Module:
+def build(graph: Graph, *, tiled: bool = True, apart: bool = False) -> ir.Module:
     """Lower ``graph`` to a verified MLIR module. Each op is located at ``n<id>`` in the user's file,
-    ``id`` being the place of its node in ``graph.walk()``. ``tiled`` kernels carry tile sizes for CPUs."""
+    ``id`` being the place of its node in ``graph.walk()``. ``tiled`` kernels carry tile sizes for CPUs; operations
+    ``apart`` are not fused."""
     with context(), ir.Location.unknown():
         module = ir.Module.create()
-        ids = {id(n): k for k, n in enumerate(graph.walk())}
+        graph, ids = expand(graph)
         with ir.InsertionPoint(module.body):
             arguments = [tensor_type(a) for a in graph.in_avals]
             results = [tensor_type(a) for a in graph.out_avals]
@@ -41,22 +43,28 @@ def build(graph: Graph, *, tiled: bool = True) -> ir.Module:
             with ir.InsertionPoint(main.add_entry_block()):
                 builder = Builder(lambda inner, values: _lower(builder, inner, values, ids), tiled=tiled)
                 values: list[Value] = [Tensor(a, v) for a, v in zip(graph.in_avals, main.arguments, strict=True)]
-                outputs = _lower(builder, graph, values, ids, leave=True)
+                outputs = _lower(builder, graph, values, ids, leave=True, apart=apart)
                 func.ReturnOp([builder.tensor(v).value for v in outputs])
         module.operation.verify()
         return module
 
 
-def lower(graph: Graph, *, tiled: bool = True) -> bytes:
+def lower(graph: Graph, *, tiled: bool = True, apart: bool = False) -> bytes:
     """`build` as MLIR bytecode, which any MLIR context reads."""
-    module = build(graph, tiled=tiled)
+    module = build(graph, tiled=tiled, apart=apart)
     out = BytesIO()
     module.operation.write_bytecode(out)
     return out.getvalue()
 
 
 def _lower(
-    b: Builder, graph: Graph, arguments: Sequence[Value], ids: dict[int, int], *, leave: bool = False
+    b: Builder,
+    graph: Graph,
+    arguments: Sequence[Value],
+    ids: dict[int, int],
+    *,
+    leave: bool = False,
+    apart: bool = False,
 ) -> list[Value]:
     # Results that ``leave`` the function must not lie in the memory of its arguments.
     leaving = set(map(id, graph.outputs)) if leave else set()
@@ -77,6 +85,8 @@ def _lower(
             value: Value = node.op.lower(b, *(values[id(i)] for i in node.inputs), out=node.aval, **node.params)
             if id(node) in leaving and not _is_new(node, literals) and _may_be_argument(value):
                 value = b.own(value)
+            if apart and id(node) not in literals and not isinstance(value, tuple | Splat | Index):
+                value = b.apart(value)
             needed = id(node) in kept and id(node) in used
             if needed and isinstance(value, Deferred) and not isinstance(value, Splat | Index):
                 value = b.tensor(value)

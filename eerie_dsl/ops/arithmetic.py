@@ -10,10 +10,13 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import FLOATS, float32, real_part
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents
+from eerie_dsl.ops import numpy_complex
 from eerie_dsl.ops.base import INEXACT, NUMERIC, REAL, Elementwise
 from eerie_dsl.ops.cast import cast
 from eerie_dsl.ops.comparison import equal, greater, less
+from eerie_dsl.ops.complex import complex_, conj, imag
 from eerie_dsl.ops.constant import like
+from eerie_dsl.ops.expansions import complex_inverse
 from eerie_dsl.ops.expansions.power import hypotenuse
 from eerie_dsl.ops.expansions.remainder import fmod
 
@@ -86,7 +89,11 @@ class Divide(Elementwise):
 
 
 class FloorDivide(Elementwise):
-    """Quotient rounded down, as NumPy's; integers over zero give 0."""
+    """Quotient rounded down, as NumPy's; integers over zero give 0.
+
+    Where one of two floats is infinite it is the plain quotient, as the Array API standard has it: inf // 2 is inf
+    and 1 // -inf is -0.
+    """
 
     name = "floor_divide"
     takes = REAL
@@ -94,7 +101,9 @@ class FloorDivide(Elementwise):
     cost = 4
 
     def reference(self, x: Any, y: Any) -> Any:
-        return np.floor_divide(x, y)
+        if x.dtype.kind in "iu":
+            return np.floor_divide(x, y)
+        return np.where(np.isinf(x) | np.isinf(y), x / y, np.floor_divide(x, y)).astype(x.dtype)
 
     def scalar(self, s: Any, x: Any, y: Any) -> Any:
         if x.dtype.kind == "uint":
@@ -111,7 +120,8 @@ class FloorDivide(Elementwise):
         nearest = s.select(s.compare("gt", s.sub(quotient, down), 0.5), s.add(down, 1.0), down)
         plain = s.div(x, y)
         signed = s.select(s.compare("eq", quotient, 0.0), s.copysign(0.0, plain), nearest)
-        return s.select(s.compare("eq", y, 0.0), plain, signed)
+        infinite = s.bit_or(s.compare("eq", s.abs(x), float("inf")), s.compare("eq", s.abs(y), float("inf")))
+        return s.select(s.bit_or(infinite, s.compare("eq", y, 0.0)), plain, signed)
 
 
 class Remainder(Elementwise):
@@ -176,20 +186,24 @@ class Abs(Elementwise):
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         if x.dtype.kind == "complex":
-            raise self._missing("complex vjp")
+            return (multiply(complex_(ct, like(ct, 0)), conj(sign(x))),)
         return (multiply(ct, sign(x)),)
 
 
 class Sign(Elementwise):
-    """-1, 0 or 1 by the sign; NaN for NaN. The gradient is zero."""
+    """-1, 0 or 1 by the sign, of a complex number x / |x|; NaN for NaN. The gradient is zero for real numbers."""
 
     name = "sign"
-    takes = REAL
+    takes = NUMERIC
 
     def reference(self, x: Any) -> Any:
+        if x.dtype.kind == "c":
+            return numpy_complex.sign(x)
         return np.sign(x if x.dtype.kind in "iuf" else np.asarray(x, np.float32)).astype(x.dtype)
 
     def scalar(self, s: Any, x: Any) -> Any:
+        if x.dtype.kind == "complex":
+            return complex_inverse.sign(s, x)
         one = s.constant(1, x.dtype)
         positive = s.compare("gt", x, 0)
         if x.dtype.kind == "uint":
@@ -200,7 +214,13 @@ class Sign(Elementwise):
         return s.select(positive, one, rest)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
-        return (like(x, 0),)
+        if x.dtype.kind != "complex":
+            return (like(x, 0),)
+        # Only the direction across x turns the result.
+        length = abs(x)
+        at_zero = equal(length, like(length, 0))
+        turn = divide(imag(multiply(ct, out)), add(length, cast(at_zero, dtype=length.dtype)))
+        return (multiply(complex_(like(turn, 0), turn), conj(out)),)
 
 
 class Minimum(Elementwise):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eerie_dsl.ir.dtypes import ALL, FLOATS, DType, bool_
-from eerie_dsl.ops.base import REAL, Elementwise
+from eerie_dsl.ops.base import INEXACT, REAL, Elementwise
 
 
 class Comparison(Elementwise):
@@ -71,48 +71,59 @@ class GreaterEqual(Comparison):
     predicate = "ge"
 
 
-class IsNan(Elementwise):
+class FloatClass(Elementwise):
+    """A test of floating point numbers, given by ``test``: of complex ones, true if it is of any part, or ``every``."""
+
+    takes = INEXACT
+    result = bool_
+    differentiable = False
+    every: ClassVar[bool] = False
+
+    def test(self, s: Any, x: Any) -> Any:
+        """Emit the test of a real element."""
+        raise self._missing("lowering")
+
+    def scalar(self, s: Any, x: Any) -> Any:
+        if x.dtype.kind != "complex":
+            return self.test(s, x)
+        parts = self.test(s, s.real(x)), self.test(s, s.imag(x))
+        return s.bit_and(*parts) if self.every else s.bit_or(*parts)
+
+
+class IsNan(FloatClass):
     """Where the operand is not a number."""
 
     name = "is_nan"
-    takes = FLOATS
-    result = bool_
-    differentiable = False
 
     def reference(self, x: Any) -> Any:
         return np.isnan(x)
 
-    def scalar(self, s: Any, x: Any) -> Any:
+    def test(self, s: Any, x: Any) -> Any:
         return s.is_nan(x)
 
 
-class IsInf(Elementwise):
+class IsInf(FloatClass):
     """Where the operand is an infinity of either sign."""
 
     name = "is_inf"
-    takes = FLOATS
-    result = bool_
-    differentiable = False
 
     def reference(self, x: Any) -> Any:
         return np.isinf(x)
 
-    def scalar(self, s: Any, x: Any) -> Any:
+    def test(self, s: Any, x: Any) -> Any:
         return s.compare("eq", s.abs(x), float("inf"))
 
 
-class IsFinite(Elementwise):
+class IsFinite(FloatClass):
     """Where the operand is neither infinite nor NaN."""
 
     name = "is_finite"
-    takes = FLOATS
-    result = bool_
-    differentiable = False
+    every = True
 
     def reference(self, x: Any) -> Any:
         return np.isfinite(x)
 
-    def scalar(self, s: Any, x: Any) -> Any:
+    def test(self, s: Any, x: Any) -> Any:
         return s.is_finite(x)
 
 

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and square roots of floating point numbers, hyperbolic functions and erf.
+"""Exponentials, logarithms and square roots of floating point and complex numbers, hyperbolic functions and erf.
 
 float16 and bfloat16 are computed in float32 and rounded once.
 """
@@ -13,16 +13,25 @@ import numpy as np
 from eerie_dsl.ir.dtypes import FLOATS, DType, float32
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents
+from eerie_dsl.ops import numpy_complex
 from eerie_dsl.ops.arithmetic import add, divide, multiply, negative, subtract
 from eerie_dsl.ops.base import INEXACT, Elementwise
 from eerie_dsl.ops.constant import like
-from eerie_dsl.ops.expansions import error, exponential, logarithm, trigonometric
+from eerie_dsl.ops.expansions import (
+    complex_exponential,
+    complex_inverse,
+    complex_logarithm,
+    error,
+    exponential,
+    logarithm,
+)
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
 
 class Transcendental(Elementwise):
-    """Functions of floating point numbers given by ``expand``, which sees float32 and float64 only."""
+    """Functions of floating point numbers given by ``expand``, which sees float32 and float64 only, and, for those
+    that take them, of complex numbers given by ``expand_complex``."""
 
     takes: ClassVar[tuple[DType, ...]] = FLOATS
     cost: ClassVar[int] = 20
@@ -31,8 +40,14 @@ class Transcendental(Elementwise):
         """Emit the function on elements of float32 or float64."""
         raise self._missing("lowering")
 
+    def expand_complex(self, s: Any, *elements: Any) -> Any:
+        """Emit the function on complex elements."""
+        raise self._missing("complex lowering")
+
     def scalar(self, s: Any, *elements: Any) -> Any:
         dtype = elements[0].dtype
+        if dtype.kind == "complex":
+            return self.expand_complex(s, *elements)
         wide = [s.cast(x, float32) if dtype.bits == 16 else x for x in elements]
         return s.cast(self.expand(s, *wide), dtype)
 
@@ -54,13 +69,8 @@ class Exp(Transcendental):
     def expand(self, s: Any, x: Any) -> Any:
         return exponential.exp(s, x)
 
-    def scalar(self, s: Any, *elements: Any) -> Any:
-        (x,) = elements
-        if x.dtype.kind != "complex":
-            return super().scalar(s, x)
-        length, angle = exponential.exp(s, s.real(x)), s.imag(x)
-        across = s.select(s.compare("eq", angle, 0.0), angle, s.mul(length, trigonometric.sin(s, angle)))
-        return s.complex(s.mul(length, trigonometric.cos(s, angle)), across)
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.exp(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, out),)
@@ -85,12 +95,16 @@ class Expm1(Transcendental):
     """e**x - 1, accurate near zero."""
 
     name = "expm1"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
-        return np.expm1(x)
+        return numpy_complex.expm1(x) if x.dtype.kind == "c" else np.expm1(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return exponential.expm1(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.expm1(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, add(out, like(out, 1))),)
@@ -100,12 +114,16 @@ class Log(Transcendental):
     """Natural logarithm; -inf at zero, NaN below."""
 
     name = "log"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.log(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.log(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_logarithm.log(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, x),)
@@ -115,12 +133,16 @@ class Log2(Transcendental):
     """Logarithm to base 2."""
 
     name = "log2"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.log2(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.log2(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_logarithm.log2(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, scaled(x, LN2)),)
@@ -130,12 +152,16 @@ class Log10(Transcendental):
     """Logarithm to base 10."""
 
     name = "log10"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.log10(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.log10(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_logarithm.log10(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, scaled(x, LN10)),)
@@ -145,12 +171,16 @@ class Log1p(Transcendental):
     """log(1 + x), accurate near zero."""
 
     name = "log1p"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
-        return np.log1p(x)
+        return numpy_complex.log1p(x) if x.dtype.kind == "c" else np.log1p(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.log1p(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_logarithm.log1p(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, add(x, like(x, 1))),)
@@ -178,6 +208,7 @@ class Sqrt(Transcendental):
     """Square root, correctly rounded; NaN below zero. The gradient at zero is inf."""
 
     name = "sqrt"
+    takes = INEXACT
     cost = 1
 
     def reference(self, x: Any) -> Any:
@@ -185,6 +216,9 @@ class Sqrt(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return s.math("sqrt", x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.sqrt(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(scaled(ct, 0.5), out),)
@@ -194,6 +228,7 @@ class Rsqrt(Transcendental):
     """1 / sqrt(x); inf at zero, with its sign."""
 
     name = "rsqrt"
+    takes = INEXACT
     cost = 2
 
     def reference(self, x: Any) -> Any:
@@ -204,6 +239,9 @@ class Rsqrt(Transcendental):
         root = s.math("sqrt", x)
         return s.div(s.constant(1.0, x.dtype), root)
 
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.rsqrt(s, z)
+
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (scaled(divide(multiply(ct, out), x), -0.5),)
 
@@ -212,12 +250,16 @@ class Sinh(Transcendental):
     """Hyperbolic sine."""
 
     name = "sinh"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.sinh(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return exponential.sinh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.sinh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, cosh(x)),)
@@ -227,12 +269,16 @@ class Cosh(Transcendental):
     """Hyperbolic cosine."""
 
     name = "cosh"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.cosh(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return exponential.cosh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.cosh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, sinh(x)),)
@@ -242,12 +288,16 @@ class Tanh(Transcendental):
     """Hyperbolic tangent."""
 
     name = "tanh"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
-        return np.tanh(x)
+        return numpy_complex.tanh(x) if x.dtype.kind == "c" else np.tanh(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return exponential.tanh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.tanh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, subtract(like(out, 1), multiply(out, out))),)
@@ -257,6 +307,7 @@ class Asinh(Transcendental):
     """Inverse hyperbolic sine."""
 
     name = "asinh"
+    takes = INEXACT
     cost = 30
 
     def reference(self, x: Any) -> Any:
@@ -264,6 +315,9 @@ class Asinh(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.asinh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.asinh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, cosh(out)),)
@@ -273,6 +327,7 @@ class Acosh(Transcendental):
     """Inverse hyperbolic cosine; NaN below 1. The gradient at 1 is inf."""
 
     name = "acosh"
+    takes = INEXACT
     cost = 30
 
     def reference(self, x: Any) -> Any:
@@ -280,6 +335,9 @@ class Acosh(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.acosh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.acosh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, sinh(out)),)
@@ -289,6 +347,7 @@ class Atanh(Transcendental):
     """Inverse hyperbolic tangent; infinite at 1 and -1, NaN beyond."""
 
     name = "atanh"
+    takes = INEXACT
     cost = 30
 
     def reference(self, x: Any) -> Any:
@@ -296,6 +355,9 @@ class Atanh(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return logarithm.atanh(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.atanh(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         one = like(x, 1)

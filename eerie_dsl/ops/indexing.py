@@ -27,7 +27,7 @@ from eerie_dsl.ops.reduction import accumulator, reduce_max, reduce_min
 from eerie_dsl.ops.selection import clip, select
 from eerie_dsl.ops.shape import Axes, Batched, broadcast, check_axes, front, iota, reshape, shifted
 
-Mode = Literal["add", "set", "max", "min"]
+Mode = Literal["add", "multiply", "set", "max", "min"]
 
 
 class Gather(Primitive):
@@ -90,15 +90,15 @@ class Scatter(Primitive):
     """``x`` with ``updates`` brought in at places along ``axes``: the counterpart of `gather`.
 
     ``updates`` has the shape of the indices, then the other axes of ``x``. ``mode`` says how an update meets what
-    is there: ``add``, ``max``, ``min``, or ``set``, where the last of several updates of one place wins. The order
-    of additions is not defined. An update with an index out of range is dropped.
+    is there: ``add``, ``multiply``, ``max``, ``min``, or ``set``, where the last of several updates of one place wins.
+    The order of additions and multiplications is not defined. An update with an index out of range is dropped.
     """
 
     name = "scatter"
 
     def infer(self, x: Aval, updates: Aval, *indices: Aval, axes: Axes, mode: Mode) -> Aval:
         if mode != "set":
-            check_dtype(self, x.dtype, NUMERIC if mode == "add" else REAL)
+            check_dtype(self, x.dtype, NUMERIC if mode in _WIDE else REAL)
         expected = _parts(self, x, indices, axes)
         if updates.dtype is not x.dtype:
             raise DTypeError(f"scatter of {updates!r} into {x!r}", hint="cast the updates to the dtype of the array")
@@ -115,14 +115,16 @@ class Scatter(Primitive):
             inside &= (i >= 0) & (i < x.shape[a])
         at = tuple(i[inside].astype(np.int64) for i in indices)
         rest = [a for a in range(x.ndim) if a not in axes]
-        wide = x.astype(np.float32) if mode == "add" and x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x.copy()
+        wide = x.astype(np.float32) if mode in _WIDE and x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x.copy()
         target = np.transpose(wide, (*axes, *rest))
         values = updates[inside].astype(wide.dtype)
         if mode == "set":
             target[at] = values
         else:
             with np.errstate(all="ignore"):
-                {"add": np.add, "max": np.maximum, "min": np.minimum}[mode].at(target, at, values)
+                {"add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}[mode].at(
+                    target, at, values
+                )
         return wide.astype(x.dtype)
 
     def lower(self, b: Any, x: Any, updates: Any, *indices: Any, out: Aval, axes: Axes, mode: Mode) -> Any:
@@ -161,7 +163,7 @@ class Scatter(Primitive):
             return b.map(out, pick, x, winner, *positions)
 
         neutral, combine = _meeting(mode, out)
-        dtype = accumulator(out.dtype) if mode == "add" else out.dtype
+        dtype = accumulator(out.dtype) if mode in _WIDE else out.dtype
         lanes = tuple(b.view(i, Aval(rows.aval.shape, i.aval.dtype), (0,)) for i in flat)
         masked = b.map(
             rows.aval.with_dtype(dtype),
@@ -197,6 +199,8 @@ class Scatter(Primitive):
         inside = _inside(indices, x.shape, axes)
         if mode == "add":
             return (ct, select(_spread(inside, updates), gather(ct, *indices, axes=axes), nothing), *none)
+        if mode == "multiply":
+            return (*_factors(ct, x, updates, _spread(inside, updates), indices, axes), *none)
         if mode == "set":
             number = reshape(iota(shape=(inside.aval.size,), dtype=int64, axis=0), shape=inside.shape)
             unset = full(Aval(tuple(x.shape[a] for a in axes), int64), -1)
@@ -222,6 +226,8 @@ class Scatter(Primitive):
 
 gather = Gather()
 scatter = Scatter()
+
+_WIDE = ("add", "multiply")
 
 
 def _parts(op: Primitive, x: Aval, indices: Sequence[Aval], axes: Axes) -> Aval:
@@ -275,9 +281,26 @@ def _spread(x: Node, like: Node) -> Node:
     return broadcast(x, shape=like.shape, axes=tuple(range(x.ndim)))
 
 
+def _factors(ct: Node, x: Node, updates: Node, inside: Node, indices: Sequence[Node], axes: Axes) -> tuple[Node, Node]:
+    """Cotangents of ``x`` and its factors: each gets the product of the others, which is known where zeros are counted
+    and left out of the product."""
+    one, zero = like(updates, 1), like(x, 0)
+    is_zero = equal(updates, like(updates, 0))
+    factor = select(is_zero, one, updates)
+    count = cast(is_zero, dtype=x.dtype)
+    product = scatter(like(x, 1), factor, *indices, axes=axes, mode="multiply")
+    zeros = scatter(zero, count, *indices, axes=axes, mode="add")
+    by_x = multiply(ct, select(equal(zeros, zero), product, zero))
+    share, all_others, all_zeros = (gather(n, *indices, axes=axes) for n in (multiply(ct, x), product, zeros))
+    others = select(equal(all_zeros, count), divide(all_others, factor), like(updates, 0))
+    return by_x, select(inside, multiply(share, others), like(updates, 0))
+
+
 def _meeting(mode: Mode, out: Aval) -> tuple[Any, Any]:
     # What changes nothing, and how two values meet.
     if mode == "add":
         return (-0.0 if out.dtype.kind == "float" else 0), lambda s, a, b: s.add(a, b)
+    if mode == "multiply":
+        return 1, lambda s, a, b: s.mul(a, b)
     member = reduce_max if mode == "max" else reduce_min
     return member.identity(out.dtype), member.combine

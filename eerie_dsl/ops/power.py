@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from eerie_dsl.ir.dtypes import FLOATS, INTEGERS
+from eerie_dsl.ir.dtypes import COMPLEXES, FLOATS, INTEGERS
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents
 from eerie_dsl.ops.arithmetic import divide, multiply, subtract
 from eerie_dsl.ops.comparison import equal
 from eerie_dsl.ops.constant import like
+from eerie_dsl.ops.expansions import complex_logarithm
 from eerie_dsl.ops.expansions import power as expansions
 from eerie_dsl.ops.exponential import Transcendental, log, scaled
 from eerie_dsl.ops.selection import select
@@ -21,11 +22,13 @@ class Power(Transcendental):
     """x**y.
 
     Floats as C's pow. Integers wrap around; a negative exponent gives the real result rounded towards zero, that is 0,
-    unless x is 1 or -1 (NumPy raises an error there). The gradient of a zero base with respect to the exponent is 0.
+    unless x is 1 or -1 (NumPy raises an error there). Complex numbers as e**(y * log(x)); zero gives 1 to the power 0,
+    0 where the real part of the exponent is positive, else NaN. The gradient of a zero base with respect to the
+    exponent is 0.
     """
 
     name = "power"
-    takes = FLOATS + INTEGERS
+    takes = FLOATS + INTEGERS + COMPLEXES
     cost = 60
 
     def reference(self, x: Any, y: Any) -> Any:
@@ -50,6 +53,9 @@ class Power(Transcendental):
         unit = s.select(s.bit_and(s.compare("eq", x, -1), s.compare("ne", s.bit_and(y, 1), 0)), x, one)
         is_unit = s.bit_or(s.compare("eq", x, 1), s.compare("eq", x, -1))
         return s.select(s.compare("lt", y, 0), s.select(is_unit, unit, 0), result)
+
+    def expand_complex(self, s: Any, x: Any, y: Any) -> Any:
+        return complex_logarithm.power(s, x, y)
 
     def scalar(self, s: Any, *elements: Any) -> Any:
         if elements[0].dtype.is_integer:

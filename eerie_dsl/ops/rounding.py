@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from eerie_dsl.ir.dtypes import FLOATS, float32
+from eerie_dsl.ir.dtypes import FLOATS, DType, float32
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents
-from eerie_dsl.ops.base import Elementwise
+from eerie_dsl.ops.base import INEXACT, Elementwise
 from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.expansions.formats import trunc as trunc_of
 
@@ -17,7 +17,7 @@ from eerie_dsl.ops.expansions.formats import trunc as trunc_of
 class Rounding(Elementwise):
     """Floats to floats with integral values. The gradient is zero."""
 
-    takes = FLOATS
+    takes: ClassVar[tuple[DType, ...]] = FLOATS
 
     def scalar(self, s: Any, x: Any) -> Any:
         if x.dtype.bits == 16:
@@ -63,12 +63,18 @@ class Trunc(Rounding):
 
 
 class Round(Rounding):
-    """The nearest integral value, the even one of two."""
+    """The nearest integral value, the even one of two; of a complex number, that of each part."""
 
     name = "round"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.rint(x)
+
+    def scalar(self, s: Any, x: Any) -> Any:
+        if x.dtype.kind == "complex":
+            return s.complex(self.expand(s, s.real(x)), self.expand(s, s.imag(x)))
+        return super().scalar(s, x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return s.math("roundeven", x)

@@ -1,4 +1,4 @@
-"""Trigonometric functions of floating point numbers and their inverses, in radians."""
+"""Trigonometric functions of floating point and complex numbers and their inverses, in radians."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents
+from eerie_dsl.ops import numpy_complex
 from eerie_dsl.ops.arithmetic import add, divide, multiply, negative, subtract
+from eerie_dsl.ops.base import INEXACT
 from eerie_dsl.ops.constant import like
-from eerie_dsl.ops.expansions import trigonometric
+from eerie_dsl.ops.expansions import complex_exponential, complex_inverse, trigonometric
 from eerie_dsl.ops.exponential import Transcendental, rsqrt
 
 
@@ -18,6 +20,7 @@ class Sin(Transcendental):
     """Sine; right for huge arguments too."""
 
     name = "sin"
+    takes = INEXACT
     cost = 40
 
     def reference(self, x: Any) -> Any:
@@ -25,6 +28,9 @@ class Sin(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.sin(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.sin(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, cos(x)),)
@@ -34,6 +40,7 @@ class Cos(Transcendental):
     """Cosine; right for huge arguments too."""
 
     name = "cos"
+    takes = INEXACT
     cost = 40
 
     def reference(self, x: Any) -> Any:
@@ -41,6 +48,9 @@ class Cos(Transcendental):
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.cos(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.cos(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (negative(multiply(ct, sin(x))),)
@@ -50,13 +60,17 @@ class Tan(Transcendental):
     """Tangent; right for huge arguments too."""
 
     name = "tan"
+    takes = INEXACT
     cost = 40
 
     def reference(self, x: Any) -> Any:
-        return np.tan(x)
+        return numpy_complex.tan(x) if x.dtype.kind == "c" else np.tan(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.tan(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_exponential.tan(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, add(like(out, 1), multiply(out, out))),)
@@ -66,12 +80,16 @@ class Asin(Transcendental):
     """Inverse sine; NaN beyond 1 and -1. The gradient at these is inf."""
 
     name = "asin"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.arcsin(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.asin(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.asin(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (multiply(ct, _slope(x)),)
@@ -81,12 +99,16 @@ class Acos(Transcendental):
     """Inverse cosine; NaN beyond 1 and -1. The gradient at these is -inf."""
 
     name = "acos"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.arccos(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.acos(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.acos(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (negative(multiply(ct, _slope(x))),)
@@ -96,12 +118,16 @@ class Atan(Transcendental):
     """Inverse tangent."""
 
     name = "atan"
+    takes = INEXACT
 
     def reference(self, x: Any) -> Any:
         return np.arctan(x)
 
     def expand(self, s: Any, x: Any) -> Any:
         return trigonometric.atan(s, x)
+
+    def expand_complex(self, s: Any, z: Any) -> Any:
+        return complex_inverse.atan(s, z)
 
     def vjp(self, ct: Node, out: Node, x: Node) -> Cotangents:
         return (divide(ct, add(like(x, 1), multiply(x, x))),)

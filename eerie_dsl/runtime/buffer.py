@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from eerie_dsl.errors import DTypeError, ExecutionError
+from eerie_dsl.errors import DTypeError, ExchangeError, ExecutionError
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import DType
@@ -72,7 +72,8 @@ def from_numpy(array: NDArray[Any], dtype: DType, *, copy: bool | None = None) -
 
     Raises:
         DTypeError: the array holds something else than ``dtype``, or is masked.
-        ExecutionError: the memory cannot be shared and ``copy`` is False, or there is no memory left.
+        ExchangeError: the memory cannot be shared and ``copy`` is False.
+        ExecutionError: there is no memory left.
     """
     if array.dtype is dtype.numpy and type(array) is _ndarray:
         try:
@@ -97,7 +98,7 @@ def _from_any(array: NDArray[Any], dtype: DType, copy: bool | None) -> Buffer:
     if copy is False:
         if _shareable(plain) and plain.dtype.isnative:
             return _import(plain.__dlpack__())
-        raise ExecutionError(
+        raise ExchangeError(
             f"the memory of {_described(plain)} cannot be shared: it has to be writable, C-contiguous, "
             f"of native byte order, not empty, and aligned to {ALIGNMENT} bytes",
             hint="allow a copy, or allocate the array with aligned_empty",

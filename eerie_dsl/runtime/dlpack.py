@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eerie_dsl.errors import DTypeError, ExecutionError
+from eerie_dsl.errors import DTypeError, ExchangeError, MissingProtocolError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as dtype_of
 from eerie_dsl.runtime.buffer import ELEMENT_TYPES, Buffer, from_numpy, to_numpy, view_of
@@ -29,19 +29,20 @@ def from_dlpack(exporter: Any, *, copy: bool | None = None) -> tuple[Buffer, Ava
             bytes. False shares or raises.
 
     Raises:
-        DTypeError: no DLPack, or an element type that Eerie does not have.
-        ExecutionError: the array is not on the CPU, refuses to be exported, or cannot be shared.
+        MissingProtocolError: the object has no DLPack methods.
+        DTypeError: an element type that Eerie does not have.
+        ExchangeError: the array is not on the CPU, refuses to be exported, or cannot be shared.
     """
     name = type(exporter).__name__
     try:
         device, index = exporter.__dlpack_device__()
         export = exporter.__dlpack__
     except AttributeError:
-        raise DTypeError(
+        raise MissingProtocolError(
             f"{name} does not offer itself through DLPack", hint="convert it to a NumPy array first"
         ) from None
     if device != CPU[0]:
-        raise ExecutionError(
+        raise ExchangeError(
             f"{name} lives on {_KINDS.get(device, f'device type {device}')}:{index}, Eerie reads from the CPU",
             hint="move it to the CPU first",
         )
@@ -50,7 +51,7 @@ def from_dlpack(exporter: Any, *, copy: bool | None = None) -> tuple[Buffer, Ava
     except (IndexError, ValueError, BufferError):
         return _through_numpy(exporter, copy)
     except Exception as error:
-        raise ExecutionError(f"{name} refuses to be exported: {error}") from error
+        raise ExchangeError(f"{name} refuses to be exported: {error}") from error
     dtype = _DTYPES.get(int(view.element_type))
     if dtype is None:
         raise DTypeError(f"{name} has an element type that Eerie does not have", hint="cast it first")
@@ -66,7 +67,7 @@ def _through_numpy(exporter: Any, copy: bool | None) -> tuple[Buffer, Aval]:
     try:
         array = np.from_dlpack(exporter)
     except Exception as error:
-        raise DTypeError(
+        raise ExchangeError(
             f"{name} cannot be read through DLPack: {error}",
             hint="make a contiguous copy of it first, detached from any gradient, of a dtype that Eerie has",
         ) from error
@@ -88,10 +89,10 @@ def to_dlpack(
     DLPack before version 1 cannot say that memory is read-only: who writes to it changes the Eerie array.
 
     Raises:
-        ExecutionError: a stream or another device is asked for.
+        ExchangeError: a stream or another device is asked for.
     """
     if stream is not None or (dl_device is not None and tuple(dl_device) != CPU):
-        raise ExecutionError(
+        raise ExchangeError(
             f"arrays on the CPU are exported to device {CPU} without a stream, "
             f"not to {dl_device or CPU} with stream {stream!r}"
         )

@@ -10,8 +10,8 @@ import eerie_dsl as ee
 from eerie_dsl.api.array import asarray
 from eerie_dsl.api.functions.contraction import convolution
 from eerie_dsl.api.functions.dtypes import finfo, isdtype, result_type
-from eerie_dsl.errors import ArgumentError, DTypeError, EerieError, IndexingError, ShapeError
-from tests.support.comparison import CUBE, MASK, N, X, Y
+from eerie_dsl.errors import ArgumentError, DTypeError, EerieError, IndexingError, InvalidValueError, ShapeError
+from tests.support.comparison import MASK, N, X, Y
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 
@@ -45,14 +45,14 @@ WRONG = [
     (lambda: ee.split(X, 3, axis=1), ShapeError, ["split", "f32[3,4]"]),
     (lambda: ee.pad(X, (1, 2, 3)), ShapeError, ["pad", "(1, 2, 3)"]),
     (lambda: ee.pad(X, -1), ShapeError, ["pad", "negative"]),
-    (lambda: ee.pad(X, 1, "mirror"), ArgumentError, ["pad", "mirror"]),
+    (lambda: ee.pad(X, 1, "mirror"), InvalidValueError, ["pad", "mirror"]),
     (lambda: ee.pad(N, 1, constant_values=0.5), DTypeError, ["pad", "0.5"]),
     (lambda: ee.pad(X[:0], 1, "edge"), ShapeError, ["pad", "f32[0,4]"]),
     (lambda: ee.tril(Y), ShapeError, ["tril", "f32[4]"]),
     (lambda: ee.zeros((2, -1)), ShapeError, ["zeros", "-1"]),
-    (lambda: ee.arange(0, 5, 0), ArgumentError, ["arange", "step"]),
+    (lambda: ee.arange(0, 5, 0), InvalidValueError, ["arange", "step"]),
     (lambda: loose.arange(asarray(5)), ArgumentError, ["arange"]),
-    (lambda: ee.linspace(Y, 1, 3), ShapeError, ["linspace", "f32[4]"]),
+    (lambda: ee.linspace(Y, Y[:3], 3), ShapeError, ["linspace", "[4]", "[3]"]),
     (lambda: ee.meshgrid(X), ShapeError, ["meshgrid"]),
     (lambda: ee.matmul(X, X), ShapeError, ["matmul", "f32[3,4]", "4 columns"]),
     (lambda: ee.matmul(X, 2.0), ShapeError, ["matmul", "f32[]"]),
@@ -67,21 +67,19 @@ WRONG = [
     (lambda: asarray(X)[0, -5], IndexingError, ["index -5", "axis 1", "size 4"]),
     (lambda: asarray(X)[0, 0, 0], IndexingError, ["3 indices", "[3, 4]"]),
     (lambda: asarray(X)[..., ...], IndexingError, ["ellipsis"]),
-    (lambda: asarray(X)[True], IndexingError, ["True"]),
     (lambda: asarray(X)["a"], IndexingError, ["str"]),
     (lambda: asarray(X)[1.5], IndexingError, ["float"]),
-    (lambda: asarray(X)[::0], IndexingError, ["step"]),
+    (lambda: asarray(X)[::0], InvalidValueError, ["step"]),
     (lambda: asarray(X)[asarray(X)], IndexingError, ["f32[3,4]"]),
-    (lambda: asarray(X)[MASK], IndexingError, ["mask", "where"]),
-    (lambda: asarray(X)[[0, 1, 2], [0, 1]], ShapeError, ["index arrays", "[3]", "[2]"]),
+    (lambda: asarray(X)[[0, 1, 2], [0, 1]], IndexingError, ["index arrays", "[3]", "[2]"]),
     (lambda: asarray(X).at[0].set(Y[:3]), ShapeError, ["assignment", "[3]"]),
     (lambda: asarray(N).at[0].set(0.5), DTypeError, ["float32", "i32[3,4]"]),
     (lambda: asarray(X).at[MASK].set(Y[:3]), ShapeError, ["mask", "f32[3]"]),
     (lambda: asarray(X).at[MASK[0]].set(0), IndexingError, ["mask", "[4]"]),
-    (lambda: isdtype("int8", "whole"), ArgumentError, ["whole"]),
+    (lambda: isdtype("int8", "whole"), InvalidValueError, ["whole"]),
     (lambda: finfo("int8"), DTypeError, ["int8"]),
-    (lambda: result_type(), ArgumentError, ["result_type"]),
-    (lambda: asarray(CUBE).T, ShapeError, ["T of", "i64[2,3,4]"]),
+    (lambda: result_type(), InvalidValueError, ["result_type"]),
+    (lambda: asarray(Y).mT, ShapeError, ["matrix_transpose", "f32[4]"]),
 ]
 
 

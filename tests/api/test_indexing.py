@@ -21,8 +21,27 @@ def test_take(axis):
     same(ee.take(x, places, axis=axis), np.take(x, places, axis=axis))
 
 
-def test_take_out_of_range_gives_the_nearest():
-    same(ee.take(M, [9, -9]), M[[-1, 0]])
+def test_out_of_range_is_an_error_where_values_are_known():
+    x, far, few = asarray(M), asarray([0, 9]), np.array([-5, 0])
+    for read in (lambda: x[far], lambda: x[[0, 9]], lambda: x[asarray(9)], lambda: ee.take(x, far)):
+        with pytest.raises(IndexingError, match="index 9 is out of range for axis 0 with size 4"):
+            read()
+    for part in (lambda: x[few], lambda: x.at[few].get(), lambda: x.at[few].set(1)):
+        with pytest.raises(IndexingError, match="index -5 is out of range for axis 0 with size 4"):
+            part()
+    with pytest.raises(IndexingError, match="index -5 is out of range"):
+        x[few] = 1
+    with pytest.raises(IndexingError, match="take_along_axis: index 3 is out of range for axis 1 with size 3"):
+        ee.take_along_axis(CUBE, [[[3]]], axis=1)
+    with pytest.raises(IndexingError, match="index 4 is out of range for axis 2 with size 4"):
+        asarray(CUBE)[..., [4]]
+
+
+def test_out_of_range_reads_the_nearest_where_values_are_not_known():
+    far = np.array([9, -9])
+    for function in (lambda x, i: ee.take(x, i), lambda x, i: x[i], lambda x, i: ee.take_along_axis(x, i)):
+        same(ee.jit(function)(asarray(M), asarray(far)), M[[-1, 0]])
+    same(ee.take(M, asarray(far) + 0), M[[-1, 0]])
 
 
 def test_take_along_axis():
@@ -70,6 +89,18 @@ KEYS = [
     (slice(None, None, -1), A1, 1),
     (None, A2, ..., A2),
     np.zeros((0,), np.int64),
+    [],
+    ([], [0]),
+    (slice(None), (0, 2)),
+    [[0, 1], [1, 0]],
+    True,
+    False,
+    np.bool_(True),
+    np.array(False),
+    (0, True),
+    (..., True),
+    (True, [0, 1], slice(1, 3)),
+    ([0, 1], True, slice(None), [1]),
 ]
 
 
@@ -96,7 +127,8 @@ def test_updates_at(key):
     value = RNG.integers(-30, 30, part.shape)
     x = asarray(CUBE)
     same(x.at[key].get(), part)
-    for name, ufunc in (("add", np.add), ("subtract", np.subtract), ("max", np.maximum), ("min", np.minimum)):
+    ufuncs = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
+    for name, ufunc in ufuncs.items():
         want = CUBE.copy()
         ufunc.at(want, key, value)
         same(getattr(x.at[key], name)(value), want)
@@ -108,8 +140,7 @@ def test_multiply_at():
     want[1, ::2] *= 3
     same(asarray(CUBE).at[1, ::2].multiply(3), want)
     same(asarray(CUBE).at[asarray(1), ::2].multiply(3), want)
-    with pytest.raises(IndexingError, match="not collected"):
-        asarray(CUBE).at[[0, 0]].multiply(3)
+    same(asarray(CUBE).at[[0, 0]].multiply([[[2]], [[3]]]), CUBE * np.array([[[6]], [[1]]]))
 
 
 def test_masks_in_assignments():
@@ -123,11 +154,13 @@ def test_masks_in_assignments():
     same(asarray(X).at[MASK].add(1.0), X + MASK)
 
 
-def test_out_of_range_updates_are_dropped():
-    x = asarray(M)
-    same(x.at[[0, 9, -9]].set(7), np.array([7, *M[1:]], np.int32))
-    same(x.at[asarray(9)].set(7), M)
-    same(x.at[asarray(-5)].add(7), M)
+@pytest.mark.parametrize("name", ["set", "add", "multiply", "max", "min"])
+def test_out_of_range_updates_are_dropped_where_values_are_not_known(name):
+    update = ee.jit(lambda x, i: getattr(x.at[i], name)(7))
+    want = {"set": 7, "add": M[0] + 7, "multiply": M[0] * 7, "max": 7, "min": M[0]}[name]
+    same(update(asarray(M), asarray([0, 9, -9])), np.array([want, *M[1:]], np.int32))
+    same(update(asarray(M), asarray(9)), M)
+    same(update(asarray(M), asarray(-5)), M)
 
 
 def test_the_last_value_of_one_place_stays():

@@ -40,16 +40,22 @@ from eerie_dsl.ops import (
     cumulative,
     dynamic,
     exponential,
+    histogram,
     indexing,
     logical,
     power,
     reduction,
     rounding,
+    search,
     selection,
     shape,
+    sort,
     trigonometric,
 )
+from eerie_dsl.ops import complex as complexes
+from eerie_dsl.ops import fft as fourier
 from eerie_dsl.ops.base import BITS, NUMERIC, REAL
+from tests.ops.random_cases import random_cases
 from tests.support.case import EMPTY, SHAPE, Case, Operand, elementwise
 
 LIBM = "the expansions of mathematical functions are not rounded correctly"
@@ -115,6 +121,25 @@ def _elementwise() -> Iterator[Case]:
     yield Case(power.power, whole, dtypes=INTEGERS, smooth=False)
     yield from elementwise(power.cbrt, low=0.5, ulps=4, why=LIBM)
     yield from elementwise(power.hypot, 2, low=0.5, ulps=4, why=LIBM)
+    yield from _complex()
+
+
+def _complex() -> Iterator[Case]:
+    op: Primitive
+    a, e, t = arithmetic, exponential, trigonometric
+    holomorphic = (
+        *(e.exp, e.log, e.log2, e.log10, e.log1p, e.sqrt, e.rsqrt, e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh),
+        *(t.sin, t.cos, t.tan, t.asin, t.acos, t.atan, a.sign),
+    )
+    for op in holomorphic:
+        yield from elementwise(op, 1, COMPLEXES, ulps=6, why=LIBM, smooth=False)
+    yield from elementwise(e.expm1, 1, COMPLEXES, ulps=6, scale=1, why=LIBM, smooth=False)
+    yield from elementwise(power.power, 2, COMPLEXES, -2, 2, ulps=16, scale=4, why=LIBM, smooth=False)
+    for op in (complexes.real, complexes.imag, complexes.conj, rounding.round):
+        yield from elementwise(op, 1, COMPLEXES)
+    yield from elementwise(complexes.complex_, 2, (float32, float64), smooth=False)
+    for op in (comparison.is_nan, comparison.is_inf, comparison.is_finite):
+        yield from elementwise(op, 1, COMPLEXES)
 
 
 def _casts() -> Iterator[Case]:
@@ -264,8 +289,13 @@ def _indexing() -> Iterator[Case]:
     yield Case(g.gather, (Operand((0, 3)), rows), {"axes": (1,)}, tag="of none")
     yield Case(g.gather, (Operand((0, 3)), Operand((0,), int32)), {"axes": (0,)}, tag="none of none")
     unique = Operand((3,), int32, data=(4, 0, 2))
-    for mode, dtypes in (("add", NUMERIC), ("set", ALL), ("max", REAL), ("min", REAL)):
-        options: dict[str, Any] = {"ulps": 4, "scale": 9, "why": ORDER} if mode == "add" else {}
+    factors = {"mode": "multiply", "axes": (0,)}
+    repeated, zeros = Operand((2, 3), low=-2, high=2), Operand((5, 3), data=(0.0, 2, 3, 4, 0, 0, *range(9)))
+    yield Case(g.scatter, (Operand((5, 3)), zeros, Operand((5,), int32, data=(0, 1, 1, 3, 0))), factors, tag="zeros")
+    yield Case(g.scatter, (Operand((5,)), repeated, rows), factors, tag="repeated", ulps=4, scale=81, why=ORDER)
+    modes = (("add", NUMERIC), ("multiply", NUMERIC), ("set", ALL), ("max", REAL), ("min", REAL))
+    for mode, dtypes in modes:
+        options: dict[str, Any] = {"ulps": 4, "scale": 81, "why": ORDER} if mode in ("add", "multiply") else {}
         given = {"axes": (0,), "mode": mode}
         yield Case(g.scatter, (x, Operand((2, 3, 3, 4)), rows), given, dtypes, tag=mode, **options)
         yield Case(g.scatter, (x, Operand((3, 3, 4), special=True), unique), given, tag=f"{mode} special", **options)
@@ -292,6 +322,35 @@ def _indexing() -> Iterator[Case]:
     yield Case(d.dynamic_update, (Operand(()), Operand(())))
 
 
+def _ordering() -> Iterator[Case]:
+    ties = Operand((2, 9), data=(3, 1, 3, 2, 1, 0, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    zeros = Operand((6,), data=(0.0, -0.0, 1.0, -0.0, 0.0, -1.0))
+    for down in (False, True):
+        params, tag = {"descending": down}, "down" if down else "up"
+        every = (bool_, uint8, int64, float16, float64) if down else (bool_, *REAL)
+        yield Case(sort.argsort, (Operand((3, 37), special=True),), params, every, tag=tag)
+        yield Case(sort.argsort, (ties,), params, (int8,), tag=f"ties {tag}")
+        yield Case(sort.argsort, (zeros,), params, (float32,), tag=f"zeros {tag}")
+        yield Case(sort.argsort, (Operand((16,), special=True),), params, tag=f"full {tag}")
+    table = Operand((7,), data=(-3, -1, -0.0, 0, 2, np.inf, np.nan))
+    for side in ("left", "right"):
+        sided = {"side": side}
+        yield Case(search.searchsorted, (table, Operand((3, 8), special=True)), sided, FLOATS, tag=side)
+        rising = Operand((2, 5), data=(0, 0, 1, 2, 3, 0, 1, 1, 1, 3))
+        yield Case(search.searchsorted, (rising, Operand((2, 6))), sided, BITS, tag=f"rows {side}")
+        for wanted in ((), (0, 3)):
+            yield Case(search.searchsorted, (table, Operand(wanted)), sided, tag=side)
+        yield Case(search.searchsorted, (Operand((0,)), Operand((3,))), sided, tag=f"none {side}")
+    bins, edges = histogram.bin_counts, Operand((6,), data=(-2, -1.2, -0.4, 0.4, 1.2, 2))
+    yield Case(bins, (Operand((40,), special=True), edges), dtypes=REAL)
+    yield Case(bins, (Operand((2, 9)), Operand((2, 3), data=(-1, 0, 2, -2, 0, 0))), dtypes=(float32, int32), tag="rows")
+    for amount, places in ((0, (-1, 1)), (7, (0,)), (5, (np.nan, 1))):
+        yield Case(bins, (Operand((amount,)), Operand((len(places),), data=places)), tag=f"{amount} in {places}")
+    few: Sequence[tuple[int, ...]] = ((1,), (4, 1), (0,), (3, 0), (0, 5), (2, 2, 3))
+    for sizes in few:
+        yield Case(sort.argsort, (Operand(sizes),), {"descending": False})
+
+
 def _contractions() -> Iterator[Case]:
     def dot(d: DType) -> Mapping[str, Any]:
         return {"contract": ((2,), (1,)), "batch": ((0,), (0,)), "dtype": d}
@@ -307,4 +366,32 @@ def _contractions() -> Iterator[Case]:
     yield Case(convolution.convolution, operands, convolution_, (float32, float64, float16, int8, int32), **rough)
 
 
-CASES = (*_elementwise(), *_casts(), *_shapes(), *_reductions(), *_indexing(), *_contractions())
+def _transforms() -> Iterator[Case]:
+    f = fourier
+    rough: dict[str, Any] = {"ulps": 8, "scale": 40, "why": ORDER, "smooth": False}
+    one = {"scale": 1.0}
+    for n, dtypes in ((128, COMPLEXES), (67, (complex64,)), (1, (complex64,))):
+        for inverse in (False, True):
+            given = {"inverse": inverse, "scale": 0.5 if inverse else 1.0}
+            yield Case(f.fft, (Operand((2, n)),), given, dtypes, **rough, tag="back" if inverse else "")
+    for n, real_ in ((128, (float32, float64)), (21, (float32,)), (1, (float32,))):
+        yield Case(f.rfft, (Operand((2, n)),), one, real_, **rough)
+        wide = COMPLEXES if n == 128 else (complex64,)
+        yield Case(f.irfft, (Operand((2, n // 2 + 1)),), {**one, "size": n}, wide, **rough, tag=str(n))
+    none = Operand((0, 4))
+    yield Case(f.fft, (none,), {**one, "inverse": False}, (complex64,), **rough)
+    yield Case(f.rfft, (none,), one, (float32,), **rough)
+    yield Case(f.irfft, (none,), {**one, "size": 6}, (complex64,), **rough)
+
+
+CASES = (
+    *_elementwise(),
+    *_casts(),
+    *_shapes(),
+    *_reductions(),
+    *_indexing(),
+    *_ordering(),
+    *_contractions(),
+    *_transforms(),
+    *random_cases(),
+)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eerie_dsl.errors import DTypeError, ExecutionError
+from eerie_dsl.errors import DTypeError, ExchangeError, ExecutionError
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32, int32
@@ -132,7 +132,7 @@ def test_copy_false_shares_whatever_the_size(dtype, shape):
 
 @pytest.mark.parametrize("values", [unaligned(), aligned().T, aligned((0, 4)), READ_ONLY, np.zeros(99, ">f4")])
 def test_copy_false_raises_where_memory_cannot_be_shared(values):
-    with pytest.raises(ExecutionError, match="cannot be shared"):
+    with pytest.raises(ExchangeError, match="cannot be shared"):
         from_numpy(values, float32, copy=False)
 
 

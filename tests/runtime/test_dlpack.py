@@ -7,7 +7,7 @@ import gc
 import numpy as np
 import pytest
 
-from eerie_dsl.errors import DTypeError, ExecutionError
+from eerie_dsl.errors import ExchangeError, MissingProtocolError
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32
@@ -91,7 +91,7 @@ def test_what_cannot_be_shared_is_copied(name):
     values = nasty()[name]
     view, aval = from_dlpack(values)
     np.testing.assert_array_equal(to_numpy(view, aval), values)
-    with pytest.raises(ExecutionError, match="cannot be shared"):
+    with pytest.raises(ExchangeError, match="cannot be shared"):
         from_dlpack(values, copy=False)
 
 
@@ -118,20 +118,20 @@ def test_a_copy_is_exported_where_asked():
 
 
 def test_no_dlpack():
-    with pytest.raises(DTypeError, match="list does not offer itself"):
+    with pytest.raises(MissingProtocolError, match="list does not offer itself"):
         from_dlpack([1, 2])
 
 
 @pytest.mark.parametrize(("device", "words"), [((2, 1), "cuda:1"), ((10, 0), "hip:0"), ((99, 0), "device type 99:0")])
 def test_arrays_elsewhere_are_refused(device, words):
     view = from_numpy(np.zeros(3, np.float32), float32)
-    with pytest.raises(ExecutionError, match=f"lives on {words}"):
+    with pytest.raises(ExchangeError, match=f"lives on {words}"):
         from_dlpack(Exported(view, Aval((3,), float32), device))
 
 
 @pytest.mark.parametrize("values", [np.zeros(3, object), np.zeros(3, "S3"), np.zeros(3, "datetime64[s]")])
 def test_dtypes_without_dlpack_are_refused(values):
-    with pytest.raises(DTypeError, match="cannot be read through DLPack"):
+    with pytest.raises(ExchangeError, match="cannot be read through DLPack"):
         from_dlpack(values)
 
 
@@ -140,16 +140,16 @@ def test_an_exporter_that_refuses():
         def __dlpack__(self, **options):
             raise RuntimeError("it requires grad")
 
-    with pytest.raises(ExecutionError, match="requires grad"):
+    with pytest.raises(ExchangeError, match="requires grad"):
         from_dlpack(Guarded(None, None))
 
 
 def test_streams_and_other_devices_are_refused():
     aval = Aval((3,), float32)
     view = from_numpy(np.zeros(3, np.float32), float32)
-    with pytest.raises(ExecutionError, match="without a stream"):
+    with pytest.raises(ExchangeError, match="without a stream"):
         to_dlpack(view, aval, stream=1)
-    with pytest.raises(ExecutionError, match="not to"):
+    with pytest.raises(ExchangeError, match="not to"):
         to_dlpack(view, aval, dl_device=(2, 0))
 
 

@@ -10,6 +10,7 @@ import types
 
 import pytest
 
+import eerie_dsl
 from eerie_dsl.config import config
 from tests.structure.imports import ROOT, module_name, package_files
 
@@ -61,7 +62,8 @@ MODULES = [module_name(p) for p in package_files() if ">>> " in p.read_text(enco
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_run(name):
     module = importlib.import_module(name)
-    tests = [t for t in doctest.DocTestFinder(exclude_empty=True).find(module, name) if t.examples]
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    tests = [t for t in finder.find(module, name, extraglobs={"eerie": eerie_dsl}) if t.examples]
     assert tests, f"{name} has examples that no docstring holds"
     # The pages run natively; what an example shows does not depend on how it is computed.
     mode = "compiled" if "explain" in name or name.endswith((".jit", ".fuse")) else "reference"

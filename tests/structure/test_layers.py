@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"compile"},
     {"runtime"},
     {"api"},
+    {"fft", "linalg", "random"},
     {"nn", "optim", "interop", "export"},
     {"cli", "__main__"},
 ]

@@ -30,6 +30,10 @@ def _not_a_reexport(source: str) -> list[str]:
                 continue
             case ast.FunctionDef(name="__getattr__" | "__dir__"):  # a re-export on first use
                 continue
+            case ast.If(test=ast.UnaryOp(op=ast.Not(), operand=ast.Name(id="TYPE_CHECKING")), body=body, orelse=[]) if (
+                all(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in body)
+            ):
+                continue
             case _:
                 wrong.append(f"line {node.lineno}: {ast.unparse(node).splitlines()[0]}")
     return wrong
@@ -65,7 +69,8 @@ def test_public_name_is_documented(name):
 @pytest.mark.parametrize("path", package_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_file_is_short_and_says_what_it_is(path):
     source = path.read_text(encoding="utf-8")
-    assert source.count("\n") <= LONGEST
+    if path != PACKAGE / "__init__.py":  # the table of contents is as long as what is in the house
+        assert source.count("\n") <= LONGEST
     assert ast.get_docstring(ast.parse(source)), "a file starts with a line that says what is in it"
 
 

@@ -26,7 +26,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         DTypeError: bools.
 
     >>> matmul([[1, 2], [3, 4]], [1, 1])
-    Array([3, 7], dtype=int64)
+    Array([3, 7], dtype=int64, device=cpu)
     """
     return Array.of(rules.matmul(required(x1), required(x2)))
 
@@ -34,8 +34,10 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """The sum of products along one axis, counted from the end; the others broadcast.
 
+    Of complex numbers the first factors are conjugated.
+
     >>> vecdot([[1, 2], [3, 4]], [1, 1])
-    Array([3, 7], dtype=int64)
+    Array([3, 7], dtype=int64, device=cpu)
     """
     return Array.of(rules.vecdot(required(x1), required(x2), axis))
 
@@ -52,7 +54,7 @@ def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | tuple[Sequence[int
         ShapeError: axes that do not exist or whose sizes differ.
 
     >>> tensordot([[1, 2], [3, 4]], [[1, 0], [0, 1]])
-    Array(5, dtype=int64)
+    Array(5, dtype=int64, device=cpu)
     """
     return Array.of(rules.tensordot(required(x1), required(x2), axes))
 
@@ -62,7 +64,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
     >>> outer([1, 2], [3, 4])
     Array([[3, 4],
-           [6, 8]], dtype=int64)
+           [6, 8]], dtype=int64, device=cpu)
     """
     return Array.of(rules.outer(required(x1), required(x2)))
 
@@ -80,7 +82,7 @@ def einsum(spec: str, /, *arrays: ArrayLike) -> Array:
 
     >>> einsum("ij,kj->ik", [[1, 2], [3, 4]], [[1, 1]])
     Array([[3],
-           [7]], dtype=int64)
+           [7]], dtype=int64, device=cpu)
     """
     return Array.of(rules.einsum(spec, *map(required, arrays)))
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eerie_dsl.api.conversion import Recorded
-from eerie_dsl.errors import ArgumentError, DTypeError
+from eerie_dsl.api.info import KINDS
+from eerie_dsl.errors import DTypeError, InvalidValueError
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import ALL, DType, bool_, promote
+from eerie_dsl.ir.dtypes import ALL, DType, promote
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import placeholder
 from eerie_dsl.ops.composite.elementwise import strong_dtype
@@ -94,18 +95,18 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
     Raises:
         DTypeError: uint64 meets a signed integer.
-        ArgumentError: there is nothing to meet.
+        InvalidValueError: there is nothing to meet.
 
     >>> result_type("int8", "uint8"), result_type("bfloat16", 1.5)
     (eerie.int16, eerie.bfloat16)
     """
     if not arrays_and_dtypes:
-        raise ArgumentError("result_type needs at least one array or dtype")
+        raise InvalidValueError("result_type needs at least one array or dtype")
     return strong_dtype(*(_operand(value) for value in arrays_and_dtypes))
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """Whether every value of a dtype, or of that of an array, is one of ``to``, by the rules of promotion.
+    """Whether a dtype, or that of an array, gives way to ``to`` where they meet; see `result_type`.
 
     >>> can_cast("int8", "int16"), can_cast("float32", "int64")
     (True, False)
@@ -116,7 +117,7 @@ def can_cast(from_: Any, to: Any, /) -> bool:
         return False
 
 
-def isdtype(dtype: Any, kind: Any, /) -> bool:
+def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether a dtype is of a kind.
 
     Args:
@@ -125,29 +126,18 @@ def isdtype(dtype: Any, kind: Any, /) -> bool:
             ``complex floating`` or ``numeric``; or a tuple of these, any of which will do.
 
     Raises:
-        ArgumentError: there is no such kind.
+        InvalidValueError: there is no such kind.
 
     >>> isdtype("int8", "integral"), isdtype("int8", ("bool", "real floating"))
     (True, False)
     """
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
-    if isinstance(kind, str) and kind in _KINDS:
-        return _dtype(dtype).kind in _KINDS[kind]
+    if isinstance(kind, str) and kind in KINDS:
+        return _dtype(dtype).kind in KINDS[kind]
     if isinstance(kind, str) and kind not in {d.name for d in ALL}:
-        raise ArgumentError(f"there is no kind of dtypes {kind!r}", hint="use one of " + ", ".join(_KINDS))
+        raise InvalidValueError(f"there is no kind of dtypes {kind!r}", hint="use one of " + ", ".join(KINDS))
     return _dtype(dtype) is _dtype(kind)
-
-
-_KINDS: dict[str, tuple[str, ...]] = {
-    bool_.name: ("bool",),
-    "signed integer": ("int",),
-    "unsigned integer": ("uint",),
-    "integral": ("int", "uint"),
-    "real floating": ("float",),
-    "complex floating": ("complex",),
-    "numeric": ("int", "uint", "float", "complex"),
-}
 
 
 def _meant(value: Any) -> DType:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import ArrayLike, required
+from eerie_dsl.api.info import on_device
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ops.composite import elementwise as ew
 
@@ -24,7 +25,7 @@ class Binary(Protocol):
         """The function of each pair of elements."""
 
 
-FLOAT = "floating point as given, float32 for integers and bools"
+FLOAT = "floating point or complex as given, float32 for integers and bools"
 SAME = "the dtype of x"
 MET = "the dtype in which the operands meet"
 BOOL = "bool"
@@ -56,7 +57,7 @@ def _describe(function: Any, example: str, words: str) -> None:
     call, _, shown = example.partition(" -> ")
     elements, _, dtype = shown.rpartition(" ")
     function.__name__ = function.__qualname__ = call.partition("(")[0]
-    function.__doc__ = f"{words}\n\n>>> {call}\nArray({elements}, dtype={dtype})\n"
+    function.__doc__ = f"{words}\n\n>>> {call}\nArray({elements}, dtype={dtype}, device=cpu)\n"
 
 
 add = _binary(ew.add, "add([1, 2], 3) -> [4, 5] int64", "The sum ``x1 + x2``; of bools, whether either is true.")
@@ -101,10 +102,17 @@ logaddexp = _binary(
     FLOAT,
 )
 atan2 = _binary(ew.atan2, "atan2([0.0], 1.0) -> [0.] float32", "The angle of the point (x2, x1), in (-pi, pi].", FLOAT)
-abs = _unary(ew.absolute, "abs([-1, 2]) -> [1, 2] int64", "The absolute value.", SAME)
+abs = _unary(
+    ew.absolute, "abs([-1, 2]) -> [1, 2] int64", "The absolute value.", SAME + ", that of its parts if complex"
+)
 negative = _unary(ew.negative, "negative([-1, 2]) -> [ 1, -2] int64", "``-x``.", SAME)
 positive = _unary(ew.positive, "positive([-1, 2]) -> [-1,  2] int64", "``x`` itself.", SAME)
-sign = _unary(ew.sign, "sign([-3, 0, 5]) -> [-1,  0,  1] int64", "-1, 0 or 1; NaN for NaN.", SAME)
+sign = _unary(
+    ew.sign,
+    "sign([-3, 0, 5]) -> [-1,  0,  1] int64",
+    "-1, 0 or 1, of complex numbers ``x / abs(x)``; NaN for NaN.",
+    SAME,
+)
 square = _unary(ew.square, "square([1, -3]) -> [1, 9] int64", "``x * x``.", SAME)
 reciprocal = _unary(ew.reciprocal, "reciprocal([2.0, 4.0]) -> [0.5 , 0.25] float32", "``1 / x``.")
 sqrt = _unary(ew.sqrt, "sqrt([4.0, 9.0]) -> [2., 3.] float32", "The square root; NaN below zero.")
@@ -182,13 +190,14 @@ bitwise_right_shift = _binary(
 
 
 def round(x: ArrayLike, /, decimals: int = 0) -> Array:
-    """The nearest multiple of ``10**-decimals``, halves to even. The shape and dtype of ``x``.
+    """The nearest multiple of ``10**-decimals``, halves to even, of both parts of complex numbers. The shape and dtype
+    of ``x``.
 
     Raises:
         DTypeError: negative ``decimals`` for integers.
 
     >>> round([0.5, 1.5, 2.25], 1)
-    Array([0.5, 1.5, 2.2], dtype=float32)
+    Array([0.5, 1.5, 2.2], dtype=float32, device=cpu)
     """
     return Array.of(ew.round(required(x), decimals))
 
@@ -208,7 +217,7 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> Array:
         ShapeError: the shapes do not broadcast.
 
     >>> where([True, False], 1.0, 2.0)
-    Array([1., 2.], dtype=float32)
+    Array([1., 2.], dtype=float32, device=cpu)
     """
     return Array.of(ew.where(required(condition), required(x1), required(x2)))
 
@@ -217,20 +226,21 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     """``x`` held between ``min`` and ``max``, which broadcast and may be left out; ``max`` wins where they cross.
 
     >>> clip([-1.0, 0.5, 3.0], 0.0, 1.0)
-    Array([0. , 0.5, 1. ], dtype=float32)
+    Array([0. , 0.5, 1. ], dtype=float32, device=cpu)
     """
     low, high = (None if bound is None else required(bound) for bound in (min, max))
     return Array.of(ew.clip(required(x), low, high))
 
 
-def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True) -> Array:
+def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     """The values in another dtype.
 
     Floating point goes to integers towards zero, NaN to 0, what is out of range to the nearest end of the range;
     integers wrap around; to bool, everything but zero is true. Arrays are values: ``copy`` is there for the
-    standard's sake.
+    standard's sake. ``device`` is one that arrays can live on, its name, or None.
 
     >>> astype([1.7, -1.7], int)
-    Array([ 1, -1], dtype=int64)
+    Array([ 1, -1], dtype=int64, device=cpu)
     """
+    on_device(device)
     return Array.of(ew.astype(required(x), _dtype(dtype)))

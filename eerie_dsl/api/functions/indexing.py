@@ -1,6 +1,7 @@
 """Elements at computed places. Negative indices count from the end.
 
-Out of range, a read takes the nearest element: nothing can be raised from inside a kernel.
+An index out of range is an error where its value is known. Inside a traced function, and for indices that are
+pending, a read takes the nearest element: nothing can be raised from inside a kernel.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Sequence
 
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import ArrayLike, required
+from eerie_dsl.api.keys import check_range
 from eerie_dsl.ops.composite import indexing as rules
+from eerie_dsl.ops.composite.promotion import strong
 
 
 def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Array:
@@ -22,12 +25,16 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Arr
 
     Raises:
         ShapeError: no such axis, or none named.
-        IndexingError: indices that are not integers.
+        IndexingError: indices that are not integers, or out of range.
 
     >>> take([10, 20, 30], [2, 0])
-    Array([30, 10], dtype=int64)
+    Array([30, 10], dtype=int64, device=cpu)
     """
-    return Array.of(rules.take(required(x), required(indices), axis))
+    node, places = strong(required(x)), strong(required(indices))
+    result = rules.take(node, places, axis)
+    place = 0 if axis is None else axis % node.ndim
+    check_range("take", places, node.shape[place], place)
+    return Array.of(result)
 
 
 def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
@@ -35,12 +42,16 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> A
 
     Raises:
         ShapeError: numbers of dimensions that differ, or shapes that do not broadcast.
+        IndexingError: indices that are not integers, or out of range.
 
     >>> take_along_axis([[1, 2], [3, 4]], [[1], [0]])
     Array([[2],
-           [3]], dtype=int64)
+           [3]], dtype=int64, device=cpu)
     """
-    return Array.of(rules.take_along_axis(required(x), required(indices), axis))
+    node, places = strong(required(x)), strong(required(indices))
+    result = rules.take_along_axis(node, places, axis)
+    check_range("take_along_axis", places, node.shape[axis], axis % node.ndim)
+    return Array.of(result)
 
 
 def dynamic_slice(x: ArrayLike, starts: Sequence[ArrayLike], sizes: Sequence[int]) -> Array:
@@ -55,7 +66,7 @@ def dynamic_slice(x: ArrayLike, starts: Sequence[ArrayLike], sizes: Sequence[int
         ShapeError: sizes larger than the axes, or not one for each.
 
     >>> dynamic_slice([1, 2, 3, 4], [1], [2])
-    Array([2, 3], dtype=int64)
+    Array([2, 3], dtype=int64, device=cpu)
     """
     return Array.of(rules.dynamic_slice(required(x), [required(s) for s in starts], sizes))
 
@@ -69,6 +80,6 @@ def dynamic_update(x: ArrayLike, update: ArrayLike, starts: Sequence[ArrayLike])
         starts: as of `dynamic_slice`.
 
     >>> dynamic_update([1, 2, 3, 4], [8, 9], [1])
-    Array([1, 8, 9, 4], dtype=int64)
+    Array([1, 8, 9, 4], dtype=int64, device=cpu)
     """
     return Array.of(rules.dynamic_update(required(x), required(update), [required(s) for s in starts]))

@@ -33,7 +33,7 @@ def sum(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims: 
         ShapeError: there is no such axis.
 
     >>> sum([[1, 2], [3, 4]], axis=0)
-    Array([4, 6], dtype=int64)
+    Array([4, 6], dtype=int64, device=cpu)
     """
     return Array.of(rules.sum(required(x), axis, _chosen(dtype), keepdims))
 
@@ -42,7 +42,7 @@ def prod(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims:
     """The product; 1 of no elements. Arguments as of `sum`.
 
     >>> prod([[1, 2], [3, 4]], axis=1)
-    Array([ 2, 12], dtype=int64)
+    Array([ 2, 12], dtype=int64, device=cpu)
     """
     return Array.of(rules.prod(required(x), axis, _chosen(dtype), keepdims))
 
@@ -54,7 +54,7 @@ def max(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
         ShapeError: there is no such axis, or no element.
 
     >>> max([[1, 2], [3, 4]], axis=1)
-    Array([2, 4], dtype=int64)
+    Array([2, 4], dtype=int64, device=cpu)
     """
     return Array.of(rules.max(required(x), axis, keepdims))
 
@@ -66,7 +66,7 @@ def min(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
         ShapeError: there is no such axis, or no element.
 
     >>> min([[1, 2], [3, 4]], axis=1)
-    Array([1, 3], dtype=int64)
+    Array([1, 3], dtype=int64, device=cpu)
     """
     return Array.of(rules.min(required(x), axis, keepdims))
 
@@ -75,7 +75,7 @@ def any(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     """Whether an element is not zero; False of no elements.
 
     >>> any([[0, 2], [0, 0]], axis=1)
-    Array([ True, False], dtype=bool)
+    Array([ True, False], dtype=bool, device=cpu)
     """
     return Array.of(rules.any(required(x), axis, keepdims))
 
@@ -84,7 +84,7 @@ def all(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     """Whether no element is zero; True of no elements.
 
     >>> all([[0, 2], [1, 3]], axis=1)
-    Array([False,  True], dtype=bool)
+    Array([False,  True], dtype=bool, device=cpu)
     """
     return Array.of(rules.all(required(x), axis, keepdims))
 
@@ -93,7 +93,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = Fa
     """How many elements are not zero, in int64.
 
     >>> count_nonzero([[0, 2], [1, 3]], axis=1)
-    Array([1, 2], dtype=int64)
+    Array([1, 2], dtype=int64, device=cpu)
     """
     return Array.of(rules.count_nonzero(required(x), axis, keepdims))
 
@@ -110,7 +110,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
         ShapeError: there is no such axis, or no element.
 
     >>> argmax([[1, 2], [4, 3]], axis=1)
-    Array([1, 0], dtype=int64)
+    Array([1, 0], dtype=int64, device=cpu)
     """
     return Array.of(rules.argmax(required(x), axis, keepdims))
 
@@ -119,7 +119,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     """Where the smallest element is, the first of equals; arguments as of `argmax`.
 
     >>> argmin([[1, 2], [4, 3]], axis=1)
-    Array([0, 1], dtype=int64)
+    Array([0, 1], dtype=int64, device=cpu)
     """
     return Array.of(rules.argmin(required(x), axis, keepdims))
 
@@ -134,7 +134,7 @@ def mean(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims:
         keepdims: keep the axes with size 1.
 
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
-    Array([2., 3.], dtype=float32)
+    Array([2., 3.], dtype=float32, device=cpu)
     """
     return Array.of(rules.mean(required(x), axis, _chosen(dtype), keepdims))
 
@@ -146,7 +146,7 @@ def var(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keep
     the elements are a sample of. The dtype is as of `mean`.
 
     >>> var([1.0, 2.0, 3.0, 4.0])
-    Array(1.25, dtype=float32)
+    Array(1.25, dtype=float32, device=cpu)
     """
     return Array.of(rules.var(required(x), axis, correction, keepdims))
 
@@ -155,7 +155,7 @@ def std(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keep
     """The square root of the variance; arguments as of `var`.
 
     >>> std([1.0, 1.0, 3.0, 3.0])
-    Array(1., dtype=float32)
+    Array(1., dtype=float32, device=cpu)
     """
     return Array.of(rules.std(required(x), axis, correction, keepdims))
 
@@ -164,7 +164,7 @@ def logsumexp(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False)
     """``log(sum(exp(x)))``, without overflow on the way; -inf of no elements. The dtype is as of `mean`.
 
     >>> logsumexp([1000.0, -1000.0])
-    Array(1000., dtype=float32)
+    Array(1000., dtype=float32, device=cpu)
     """
     return Array.of(rules.logsumexp(required(x), axis, keepdims))
 
@@ -184,7 +184,7 @@ def cumulative_sum(
         ShapeError: no axis for an array of several dimensions, or no such axis.
 
     >>> cumulative_sum([1, 2, 3])
-    Array([1, 3, 6], dtype=int64)
+    Array([1, 3, 6], dtype=int64, device=cpu)
     """
     return Array.of(rules.cumulative_sum(required(x), axis, _chosen(dtype), include_initial))
 
@@ -195,6 +195,6 @@ def cumulative_prod(
     """The products of the first 1, 2, 3, ... elements along an axis; arguments as of `cumulative_sum`.
 
     >>> cumulative_prod([1, 2, 3])
-    Array([1, 2, 6], dtype=int64)
+    Array([1, 2, 6], dtype=int64, device=cpu)
     """
     return Array.of(rules.cumulative_prod(required(x), axis, _chosen(dtype), include_initial))

@@ -8,7 +8,7 @@ from operator import index
 
 import numpy as np
 
-from eerie_dsl.errors import ArgumentError, DTypeError, ShapeError
+from eerie_dsl.errors import ArgumentError, DTypeError, InvalidValueError, ShapeError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import int64
 from eerie_dsl.ir.graph import Node
@@ -17,8 +17,8 @@ from eerie_dsl.ops import shape as primitives
 from eerie_dsl.ops.comparison import greater_equal
 from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.axes import many_axes, one_axis
-from eerie_dsl.ops.composite.promotion import Operand, broadcast_to, strong
-from eerie_dsl.ops.composite.shape import moveaxis, part, reshape
+from eerie_dsl.ops.composite.promotion import Operand, as_dtype, broadcast_to, result_dtype, strong
+from eerie_dsl.ops.composite.shape import concat, moveaxis, part, reshape
 
 Widths = int | Sequence[int] | Sequence[Sequence[int]]
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -67,11 +67,33 @@ def roll(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | Non
     return node
 
 
+def diff(x: Operand, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None) -> Node:
+    """Each element less the one before it along an axis, ``n`` times over."""
+    node = strong(x)
+    place = one_axis("diff", axis, node.ndim)
+    if index(n) < 0:
+        raise InvalidValueError(f"diff of {node.aval}, {n} times: a number of times cannot be negative")
+    dtype = result_dtype(node, *(v for v in (prepend, append) if v is not None))
+    one = (*node.shape[:place], 1, *node.shape[place + 1 :])
+    line = [
+        given if given.ndim else broadcast_to(given, one)
+        for given in (as_dtype(v, dtype) for v in (prepend, node, append) if v is not None)
+    ]
+    node = concat(line, place)
+    minus = ew.not_equal if dtype.kind == "bool" else ew.subtract
+    for _ in range(index(n)):
+        size = node.shape[place]
+        if not size:
+            break
+        node = minus(part(node, place, 1, size), part(node, place, 0, size - 1))
+    return node
+
+
 def pad(x: Operand, widths: Widths, mode: str = "constant", value: Operand = 0) -> Node:
     """Elements added around; what they are follows from ``mode``."""
     node = strong(x)
     if mode not in MODES:
-        raise ArgumentError(f"pad has no mode {mode!r}", hint="use one of " + ", ".join(MODES))
+        raise InvalidValueError(f"pad has no mode {mode!r}", hint="use one of " + ", ".join(MODES))
     around = _widths(widths, node.ndim)
     if mode == "constant":
         low, high = (tuple(pair[k] for pair in around) for k in (0, 1))
@@ -156,7 +178,8 @@ def band(shape: tuple[int, ...], k: int) -> Node:
     aval = Aval(shape, int64)
     row = primitives.iota(shape=shape, dtype=int64, axis=0)
     column = primitives.iota(shape=shape, dtype=int64, axis=1)
-    return greater_equal(ew.add(row, constant.full(aval, index(k))), column)
+    offset = max(-shape[0], min(index(k), shape[1]))
+    return greater_equal(ew.add(row, constant.full(aval, offset)), column)
 
 
 def tril(x: Operand, k: int = 0) -> Node:

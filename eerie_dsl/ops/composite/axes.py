@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import index
 
-from eerie_dsl.errors import ArgumentError, ShapeError
+from eerie_dsl.errors import ArgumentError, AxisError, ShapeError
 from eerie_dsl.ir.graph import Node
 
 AxisLike = int | tuple[int, ...] | None
@@ -16,14 +16,14 @@ def one_axis(op: str, axis: int, ndim: int) -> int:
     """``axis`` counted from the front.
 
     Raises:
-        ShapeError: there is no such axis.
+        AxisError: there is no such axis.
     """
     try:
         place = index(axis)
     except TypeError:
         raise ArgumentError(f"{op}: an axis is an integer, not {axis!r}") from None
     if not -ndim <= place < ndim:
-        raise ShapeError(
+        raise AxisError(
             f"{op}: axis {place} of an array of {ndim} dimension{'s' * (ndim != 1)}",
             hint=f"use an axis from {-ndim} to {ndim - 1}" if ndim else "a 0-d array has no axes",
         )
@@ -34,7 +34,8 @@ def many_axes(op: str, axes: int | Iterable[int] | None, ndim: int) -> tuple[int
     """``axes`` counted from the front, in the order given; all axes for None.
 
     Raises:
-        ShapeError: there is no such axis, or one is named twice.
+        AxisError: there is no such axis.
+        ShapeError: one is named twice.
     """
     if axes is None:
         return tuple(range(ndim))

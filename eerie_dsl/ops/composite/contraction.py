@@ -30,7 +30,7 @@ def matmul(x: Operand, y: Operand) -> Node:
 
 
 def vecdot(x: Operand, y: Operand, axis: int = -1) -> Node:
-    """The sum of products along one axis; the others broadcast."""
+    """The sum of products along one axis, the first factor conjugated; the others broadcast."""
     x, y = strong(x), strong(y)
     if not -min(x.ndim, y.ndim) <= axis < 0:
         raise ShapeError(
@@ -41,7 +41,7 @@ def vecdot(x: Operand, y: Operand, axis: int = -1) -> Node:
         raise ShapeError(f"vecdot of {describe((x, y))}: axis {axis} has {x.shape[axis]} elements and {y.shape[axis]}")
     dtype = result_dtype(x, y)
     shape = broadcast_shapes("vecdot", x.shape, y.shape)
-    x, y = (broadcast_to(as_dtype(n, dtype), shape, "vecdot") for n in (x, y))
+    x, y = (broadcast_to(as_dtype(n, dtype), shape, "vecdot") for n in (ew.conj(x), y))
     place = one_axis("vecdot", axis, len(shape))
     rest = tuple(a for a in range(len(shape)) if a != place)
     return dot(x, y, contract=((place,), (place,)), batch=(rest, rest), dtype=dtype)

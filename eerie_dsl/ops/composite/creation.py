@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isfinite
 from operator import index
 
-from eerie_dsl.errors import ArgumentError, ShapeError
+from eerie_dsl.errors import ArgumentError, InvalidValueError, ShapeError
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import DEFAULT_FLOAT, DEFAULT_INT, DType, int64
+from eerie_dsl.ir.dtypes import DEFAULT_FLOAT, DEFAULT_INT, DType, int64, real_part
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ops import constant
 from eerie_dsl.ops.comparison import equal
 from eerie_dsl.ops.composite import elementwise as ew
-from eerie_dsl.ops.composite.promotion import Operand, as_dtype, broadcast_to, strong, to_float
+from eerie_dsl.ops.composite.promotion import Operand, as_dtype, broadcast_to, strong, to_float, together
 from eerie_dsl.ops.composite.reduction import wide
-from eerie_dsl.ops.composite.shape import broadcast_arrays, reshape, shape_of
+from eerie_dsl.ops.composite.shape import broadcast_arrays, reshape, sizes_of
 from eerie_dsl.ops.shape import iota
 
 Real = int | float
@@ -24,12 +24,12 @@ Real = int | float
 def full(shape: int | Sequence[int], value: Operand, dtype: DType | None = None) -> Node:
     """``value`` everywhere."""
     node = strong(value) if dtype is None else as_dtype(value, dtype)
-    return broadcast_to(node, _sizes("full", shape), "full")
+    return broadcast_to(node, sizes_of("full", shape), "full")
 
 
 def filled(op: str, shape: int | Sequence[int], number: int, dtype: DType | None = None) -> Node:
     """A number known for ever everywhere: written in the program, not an input of it."""
-    return constant.full(Aval(_sizes(op, shape), dtype or DEFAULT_FLOAT), number)
+    return constant.full(Aval(sizes_of(op, shape), dtype or DEFAULT_FLOAT), number)
 
 
 def arange(start: Real, stop: Real | None = None, step: Real = 1, dtype: DType | None = None) -> Node:
@@ -43,13 +43,16 @@ def arange(start: Real, stop: Real | None = None, step: Real = 1, dtype: DType |
             hint="convert with int(...) outside of a jitted function, or make the argument static",
         )
     if step == 0:
-        raise ArgumentError("arange: a step of 0 never arrives")
+        raise InvalidValueError("arange: a step of 0 never arrives")
     if dtype is None:
         dtype = DEFAULT_INT if all(isinstance(b, int) for b in bounds) else DEFAULT_FLOAT
-    count = max(ceil((stop - start) / step), 0)
     if all(isinstance(b, int) for b in bounds):
         count = len(range(start, stop, step))  # type: ignore[arg-type]
-    kind = wide(dtype)
+    elif isfinite(length := (stop - start) / step):
+        count = max(ceil(length), 0)
+    else:
+        raise InvalidValueError(f"arange({start}, {stop}, {step}) has no end")
+    kind = int64 if dtype.kind == "bool" else wide(real_part(dtype))
     line = iota(shape=(count,), dtype=kind, axis=0)
     if step != 1:
         line = ew.multiply(line, constant.like(line, step))
@@ -59,36 +62,38 @@ def arange(start: Real, stop: Real | None = None, step: Real = 1, dtype: DType |
 
 
 def linspace(start: Operand, stop: Operand, num: int, dtype: DType | None = None, endpoint: bool = True) -> Node:
-    """``num`` evenly spaced numbers from start to stop."""
-    count = index(num)
+    """``num`` evenly spaced numbers from start to stop, along a new first axis."""
+    try:
+        count = index(num)
+    except TypeError:
+        raise ArgumentError(f"linspace of {num!r} numbers: a count is an integer") from None
     if count < 0:
         raise ShapeError(f"linspace of {count} numbers: a count cannot be negative")
     dtype = dtype or to_float(ew.strong_dtype(start, stop))
     kind = wide(to_float(dtype))
-    first, last = as_dtype(start, kind), as_dtype(stop, kind)
-    if first.ndim or last.ndim:
-        raise ShapeError(f"linspace from {first.aval} to {last.aval} needs 0-d ends")
-    line = iota(shape=(count,), dtype=kind, axis=0)
+    first, last = together("linspace", (start, stop), kind)
+    line = iota(shape=(count, *first.shape), dtype=real_part(kind), axis=0)
     gaps = count - 1 if endpoint else count
     step = ew.divide(ew.subtract(last, first), constant.like(first, max(gaps, 1)))
-    result = ew.add(ew.multiply(line, step), first)
+    result = ew.add(ew.multiply(ew.astype(line, kind), step), first)
     if endpoint and count > 1:  # rounding must not miss the end
         result = ew.where(equal(line, constant.like(line, count - 1)), last, result)
-    return ew.astype(result, dtype)
+    return ew.astype(ew.floor(result) if dtype.is_integer else result, dtype)
 
 
 def eye(rows: int, columns: int | None = None, k: int = 0, dtype: DType | None = None) -> Node:
     """Ones on a diagonal, zeros elsewhere."""
-    shape = _sizes("eye", (rows, rows if columns is None else columns))
+    shape = sizes_of("eye", (rows, rows if columns is None else columns))
     row = iota(shape=shape, dtype=int64, axis=0)
     column = iota(shape=shape, dtype=int64, axis=1)
-    return ew.astype(equal(ew.add(row, constant.like(row, index(k))), column), dtype or DEFAULT_FLOAT)
+    offset = max(-shape[0], min(index(k), shape[1]))
+    return ew.astype(equal(ew.add(row, constant.like(row, offset)), column), dtype or DEFAULT_FLOAT)
 
 
 def meshgrid(*operands: Operand, indexing: str = "xy") -> list[Node]:
     """The coordinates of a grid, one array for each axis."""
     if indexing not in ("xy", "ij"):
-        raise ArgumentError(f"meshgrid has no indexing {indexing!r}", hint="use 'xy' or 'ij'")
+        raise InvalidValueError(f"meshgrid has no indexing {indexing!r}", hint="use 'xy' or 'ij'")
     nodes = [strong(x) for x in operands]
     if any(n.ndim > 1 for n in nodes):
         raise ShapeError("meshgrid needs 1-d arrays")
@@ -99,10 +104,3 @@ def meshgrid(*operands: Operand, indexing: str = "xy") -> list[Node]:
     return broadcast_arrays(
         *(reshape(n, (*shape[:axis], n.aval.size, *shape[axis + 1 :])) for n, axis in zip(nodes, axes, strict=True))
     )
-
-
-def _sizes(op: str, shape: int | Sequence[int]) -> tuple[int, ...]:
-    sizes = shape_of(op, shape)
-    if min(sizes, default=0) < 0:
-        raise ShapeError(f"{op} of shape {sizes}: sizes cannot be negative")
-    return sizes

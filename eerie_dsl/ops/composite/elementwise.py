@@ -12,12 +12,10 @@ from eerie_dsl.ir.dtypes import (
     DEFAULT_COMPLEX,
     DEFAULT_FLOAT,
     DType,
-    Kind,
     bool_,
     complex128,
     float32,
     float64,
-    promote_scalar,
 )
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ops import (
@@ -31,6 +29,7 @@ from eerie_dsl.ops import (
     selection,
     trigonometric,
 )
+from eerie_dsl.ops import complex as complexes
 from eerie_dsl.ops import power as powers
 from eerie_dsl.ops.base import Elementwise
 from eerie_dsl.ops.cast import cast
@@ -41,11 +40,10 @@ from eerie_dsl.ops.composite.promotion import (
     broadcast_to,
     elementwise,
     result_dtype,
-    scalar,
+    splat,
     strong,
     to_float,
 )
-from eerie_dsl.ops.shape import broadcast
 
 Unary = Callable[[Operand], Node]
 Binary = Callable[[Operand, Operand], Node]
@@ -73,9 +71,9 @@ def _binary(primitive: Elementwise, *, boolean: Elementwise | None = None, float
         if type(x) is Node and type(y) is Node and (aval := x.aval) is y.aval and aval.dtype in takes:
             if not (x.weak or y.weak):
                 return primitive(x, y)
-        elif type(x) is Node and type(y) in _KINDS and x.aval.dtype in takes and (node := _beside(y, x)):
+        elif type(x) is Node and type(y) in _NUMBERS and x.aval.dtype in takes and (node := splat(y, x)):  # type: ignore[arg-type]
             return primitive(x, node)
-        elif type(y) is Node and type(x) in _KINDS and y.aval.dtype in takes and (node := _beside(x, y)):
+        elif type(y) is Node and type(x) in _NUMBERS and y.aval.dtype in takes and (node := splat(x, y)):  # type: ignore[arg-type]
             return primitive(node, y)
         elif boolean is not None and result_dtype(x, y) is bool_:
             return elementwise(boolean, x, y)
@@ -84,17 +82,7 @@ def _binary(primitive: Elementwise, *, boolean: Elementwise | None = None, float
     return function
 
 
-_KINDS: dict[type, Kind] = {int: "int", float: "float"}
-
-
-def _beside(value: Operand, x: Node) -> Node | None:
-    """The number in the shape and dtype of ``x``, if it gives way to that."""
-    assert not isinstance(value, Node)
-    dtype = x.aval.dtype
-    if x.weak or promote_scalar(dtype, _KINDS[type(value)]) is not dtype:
-        return None
-    shape = x.aval.shape
-    return broadcast(scalar(value, dtype), shape=shape, axes=()) if shape else scalar(value, dtype)
+_NUMBERS = frozenset((int, float))
 
 
 def _logical(primitive: Elementwise) -> Binary:
@@ -220,6 +208,39 @@ def logical_not(x: Operand) -> Node:
     return elementwise(logical.logical_not, truth(x))
 
 
+def real(x: Operand) -> Node:
+    """The real part; a real ``x`` itself."""
+    node = strong(x)
+    return complexes.real(node) if node.dtype.kind == "complex" else node
+
+
+def imag(x: Operand) -> Node:
+    """The imaginary part; zero of a real ``x``."""
+    node = strong(x)
+    return complexes.imag(node) if node.dtype.kind == "complex" else constant.like(node, 0)
+
+
+def conj(x: Operand) -> Node:
+    """The complex conjugate; a real ``x`` itself."""
+    node = strong(x)
+    return complexes.conj(node) if node.dtype.kind == "complex" else node
+
+
+def complex_(x: Operand, y: Operand) -> Node:
+    """The complex numbers with real parts ``x`` and imaginary parts ``y``."""
+    return elementwise(complexes.complex_, x, y, dtype=_to_part)
+
+
+def _to_part(dtype: DType) -> DType:
+    return float64 if dtype is float64 else dtype if dtype.kind == "complex" else DEFAULT_FLOAT
+
+
+def angle(x: Operand) -> Node:
+    """The angle of the complex number from the positive real axis, from -pi to pi."""
+    node = strong(x)
+    return atan2(imag(node), real(node))
+
+
 def signbit(x: Operand) -> Node:
     """Where the sign is negative, that of -0.0 and NaN included."""
     node = strong(x)
@@ -235,6 +256,8 @@ def round(x: Operand, decimals: int = 0) -> Node:
         raise DTypeError(
             f"round to {decimals} decimals of {node.aval}: integers keep all their digits", hint="cast to a float first"
         )
+    if node.dtype.kind == "complex":
+        return complexes.complex_(*(round(part(node), decimals) for part in (complexes.real, complexes.imag)))
     wide = cast(node, dtype=float32) if node.dtype.bits == 16 else node
     scale = constant.like(wide, 10.0 ** abs(decimals))
     up, down = (multiply, divide) if decimals > 0 else (divide, multiply)
@@ -250,6 +273,13 @@ def astype(x: Operand, dtype: DType) -> Node:
 def where(condition: Operand, x: Operand, y: Operand) -> Node:
     """Elements of ``x`` where the condition holds, else of ``y``."""
     condition = strong(condition)
+    if type(y) in _NUMBERS and isinstance(x, Node):
+        y = splat(y, x) or y  # type: ignore[arg-type]
+    elif type(x) in _NUMBERS and isinstance(y, Node):
+        x = splat(x, y) or x  # type: ignore[arg-type]
+    plain = isinstance(x, Node) and isinstance(y, Node) and x.aval is y.aval and not (x.weak or y.weak)
+    if plain and x.aval.shape == condition.aval.shape and condition.dtype is bool_:  # type: ignore[union-attr]
+        return selection.select(condition, x, y)  # type: ignore[arg-type]
     if condition.dtype is not bool_:
         raise DTypeError(f"where needs a bool condition, got {condition.aval}", hint="compare with != 0")
     dtype = strong_dtype(x, y)

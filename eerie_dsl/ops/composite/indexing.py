@@ -7,7 +7,8 @@ dropped: nothing can be raised from inside a kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from eerie_dsl.errors import DTypeError, IndexingError, ShapeError
 from eerie_dsl.ir.aval import Aval, Shape
@@ -41,7 +42,7 @@ def get_items(x: Node, key: Any) -> Node:
         raise IndexingError(f"indexing of {x.aval} with a mask: the shape of the result is unknown", hint=_MASK_HINT)
     if not parsed.has_arrays:
         return _read(x, parsed.items)
-    plan = _Plan(parsed, x.shape)
+    x, plan = reshape(x, parsed.shape), _Plan(parsed)
     picked = indexing.gather(_read(x, plan.runs), *plan.places, axes=plan.axes)
     return reshape(permute_dims(picked, plan.order), plan.shape)
 
@@ -64,18 +65,24 @@ def update_items(x: Node, key: Any, value: Operand, how: How) -> Node:
     if parsed.mask is not None:
         return _write_masked(x, parsed, parsed.mask, new, how)
     if not parsed.has_arrays:
-        return _write(x, parsed.items, _combined(how, _read(x, parsed.items), new))
-    if how == "multiply":
-        raise IndexingError(
-            f"multiply at computed indices of {x.aval}: products at one place are not collected",
-            hint="for indices that differ, use x.at[i].set(x[i] * value)",
-        )
-    plan = _Plan(parsed, x.shape)
+        return _write(x, parsed.items, new if how == "set" else _combined(how, _read(x, parsed.items), new))
+    shape, x = x.shape, reshape(x, parsed.shape)
+    plan = _Plan(parsed)
     bare = tuple(n for n, new_axis in zip(plan.shape, plan.new, strict=True) if not new_axis)
     updates = reshape(_spread(new, plan.shape), bare)
     updates = permute_dims(updates, tuple(plan.order.index(a) for a in range(len(bare))))
     part = indexing.scatter(_read(x, plan.runs), updates, *plan.places, axes=plan.axes, mode=how)
-    return _write(x, plan.runs, part)
+    return reshape(_write(x, plan.runs, part), shape)
+
+
+def selects(shape: Shape, key: Any, value_ndim: int) -> bool:
+    """Whether `update_items` can write to what a key with one mask selects, for it needs no value of the mask:
+    nothing else in the key is an index, and a value of ``value_ndim`` dimensions lies behind the mask's axes."""
+    parsed = parse("assignment", shape, key)
+    if parsed.mask is None:  # it has no elements
+        return False
+    behind = parsed.items[parsed.mask_at + parsed.mask.ndim :]
+    return value_ndim <= len(behind) and not any(isinstance(i, int | Node) for i in parsed.items)
 
 
 def take(x: Operand, indices: Operand, axis: int | None = None) -> Node:
@@ -135,7 +142,8 @@ class _Plan:
         new: which axes of the result are new.
     """
 
-    def __init__(self, key: Key, shape: Shape) -> None:
+    def __init__(self, key: Key) -> None:
+        shape = key.shape
         self.runs: list[Item] = []
         axes: list[int] = []
         indices: list[int | Node] = []
@@ -153,7 +161,12 @@ class _Plan:
                 indices.append(item)
                 self.runs.append(Run(0, shape[axes[-1]]))
         self.axes = tuple(axes)
-        common = broadcast_shapes("index arrays", *(i.shape if isinstance(i, Node) else () for i in indices))
+        shapes = [i.shape for i in indices if isinstance(i, Node)]
+        try:
+            common = broadcast_shapes("index arrays", *shapes)
+        except ShapeError:
+            listed = " and ".join(str(list(s)) for s in shapes)
+            raise IndexingError(f"index arrays of shapes {listed} do not broadcast") from None
         self.places = [
             broadcast_to(wrapped(i, shape[a]), common, "index arrays")
             if isinstance(i, Node)
@@ -172,26 +185,61 @@ class _Plan:
 
 def _read(x: Node, items: Sequence[Item]) -> Node:
     """The part of ``x`` that elements and runs select."""
-    axes = [i for i in items if i is not None]
-    if any(isinstance(i, Node) for i in axes):
+    if any(isinstance(i, Node) for i in items):
+        axes = [i for i in items if i is not None]
         sizes = tuple(1 if isinstance(i, Node) else n for i, n in zip(axes, x.shape, strict=True))
         starts = [_start(i if isinstance(i, Node) else 0, n) for i, n in zip(axes, x.shape, strict=True)]
         x = dynamic.dynamic_slice(x, *starts, sizes=sizes)
-    runs = [_as_run(i) for i in axes]
-    if any((r.start, r.stop, r.stride) != (0, n, 1) for r, n in zip(runs, x.shape, strict=True)):
-        x = primitives.slice(
-            x,
-            starts=tuple(r.start for r in runs),
-            stops=tuple(r.stop for r in runs),
-            strides=tuple(r.stride for r in runs),
-        )
-    return reshape(_flipped(x, runs), _selected(items))
+        # A computed element is the only one of the slice that was taken for it.
+        items = [0 if isinstance(i, Node) else i for i in items]
+    cut = _cut(x.shape, tuple(items))
+    if not cut.whole:
+        x = primitives.slice(x, starts=cut.starts, stops=cut.stops, strides=cut.strides)
+    if cut.flipped:
+        x = primitives.flip(x, axes=cut.flipped)
+    return x if x.shape == cut.selected else primitives.reshape(x, shape=cut.selected)
+
+
+class _Cut(NamedTuple):
+    """A part of an array at places that are known.
+
+    Attributes:
+        starts: first element of each axis in memory order.
+        stops: one past the last.
+        strides: distance between neighbours, positive.
+        flipped: axes taken from last to first.
+        whole: it is all of the array.
+        sizes: how many elements of each axis.
+        selected: the shape as read: without the axes of single elements, with new ones.
+    """
+
+    starts: Shape
+    stops: Shape
+    strides: Shape
+    flipped: Shape
+    whole: bool
+    sizes: Shape
+    selected: Shape
+
+
+@lru_cache(maxsize=1024)
+def _cut(shape: Shape, items: tuple[int | Run | None, ...]) -> _Cut:
+    runs = [i if isinstance(i, Run) else Run(i, i + 1) for i in items if i is not None]
+    return _Cut(
+        tuple(r.start for r in runs),
+        tuple(r.stop for r in runs),
+        tuple(r.stride for r in runs),
+        tuple(a for a, r in enumerate(runs) if r.flipped),
+        all((r.start, r.stop, r.stride) == (0, n, 1) for r, n in zip(runs, shape, strict=True)),
+        tuple(r.size for r in runs),
+        tuple(1 if i is None else i.size for i in items if i is None or isinstance(i, Run)),
+    )
 
 
 def _write(x: Node, items: Sequence[Item], part: Node) -> Node:
     """``x`` with ``part`` in place of what `_read` gives for ``items``."""
-    axes = [i for i in items if i is not None]
-    if any(isinstance(i, Node) for i in axes):
+    if any(isinstance(i, Node) for i in items):
+        axes = [i for i in items if i is not None]
         # A computed place out of range takes no update: what is there stays.
         inside = constant.full(Aval((), bool_), True)
         starts = []
@@ -206,17 +254,19 @@ def _write(x: Node, items: Sequence[Item], part: Node) -> Node:
         updated = _write(row, [0 if isinstance(i, Node) else i for i in items], part)
         kept = selection.select(broadcast_to(inside, row.shape), updated, row)
         return dynamic.dynamic_update(x, kept, *starts)
-    runs = [_as_run(i) for i in axes]
-    part = _flipped(reshape(_spread(part, _selected(items)), tuple(r.size for r in runs)), runs)
+    cut = _cut(x.shape, tuple(items))
+    part = reshape(_spread(part, cut.selected), cut.sizes)
+    if cut.flipped:
+        part = primitives.flip(part, axes=cut.flipped)
     if part.aval.size == 0:
         return x
     if part.shape == x.shape:
         return part
-    low = tuple(r.start for r in runs)
-    if all(r.stride == 1 for r in runs):
+    low = cut.starts
+    if all(k == 1 for k in cut.strides):
         return dynamic.dynamic_update(x, part, *(constant.full(Aval((), int64), n) for n in low))
-    high = tuple(n - r.stop for r, n in zip(runs, x.shape, strict=True))
-    between = tuple(r.stride - 1 for r in runs)
+    high = tuple(n - stop for stop, n in zip(cut.stops, x.shape, strict=True))
+    between = tuple(k - 1 for k in cut.strides)
     inside = constant.full(part.aval.with_dtype(bool_), True)
     covered, spread = (primitives.pad(n, low=low, high=high, interior=between, value=0) for n in (inside, part))
     return selection.select(covered, spread, x)
@@ -270,23 +320,6 @@ def _spread(value: Node, shape: Shape) -> Node:
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
         value = reshape(value, value.shape[extra:])
     return broadcast_to(value, shape, "assignment")
-
-
-def _selected(items: Sequence[Item]) -> Shape:
-    """The shape that elements, runs and new axes make."""
-    return tuple(1 if i is None else i.size for i in items if i is None or isinstance(i, Run))
-
-
-def _as_run(item: int | Node | Run) -> Run:
-    # A computed element is the only one of the slice that was taken for it.
-    if isinstance(item, Run):
-        return item
-    return Run(item, item + 1) if isinstance(item, int) else Run(0, 1)
-
-
-def _flipped(x: Node, runs: Sequence[Run]) -> Node:
-    axes = tuple(a for a, r in enumerate(runs) if r.flipped)
-    return primitives.flip(x, axes=axes) if axes else x
 
 
 def _start(place: int | Node, size: int) -> Node:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from functools import lru_cache
 from operator import index
 from typing import Any, NamedTuple
 
-from eerie_dsl.errors import IndexingError
+from eerie_dsl.errors import IndexingError, InvalidValueError
+from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import bool_, int64
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ops import constant
@@ -42,14 +44,18 @@ Item = int | Node | Run | None
 class Key(NamedTuple):
     """A key with one item for each axis of the array, and the new axes in between.
 
+    A bool without axes is an index array along a new axis of size 1: of no elements for False, of one for True.
+
     Attributes:
         items: in order.
+        shape: of the array with the axes that bools bring.
         mask: the one boolean mask, if there is one; the axes that it covers are whole among the items.
         mask_at: the first item that it covers.
         apart: index arrays stand on both sides of something else, so that NumPy puts their axes first.
     """
 
     items: tuple[Item, ...]
+    shape: tuple[int, ...]
     mask: Node | None
     mask_at: int
     apart: bool
@@ -65,11 +71,38 @@ def parse(op: str, shape: tuple[int, ...], key: Any) -> Key:
 
     Raises:
         IndexingError: too many indices, one out of range, or one of a kind that cannot index.
+        InvalidValueError: a slice with a step of 0.
     """
     parts = key if isinstance(key, tuple) else (key,)
+    token = _token(parts)
+    return _parse(op, shape, parts) if token is None else _parse_static(op, shape, token)
+
+
+def _token(parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """A key of plain integers, slices of them, new axes and ellipses as something to look up: slices have no hash."""
+    token: list[Any] = []
+    for part in parts:
+        if type(part) is slice:
+            bounds = (part.start, part.stop, part.step)
+            if any(b is not None and type(b) is not int for b in bounds):
+                return None
+            token.append(bounds)
+        elif type(part) is int or part is None or part is Ellipsis:
+            token.append(part)
+        else:
+            return None
+    return tuple(token)
+
+
+@lru_cache(maxsize=1024)
+def _parse_static(op: str, shape: tuple[int, ...], token: tuple[Any, ...]) -> Key:
+    return _parse(op, shape, tuple(slice(*p) if type(p) is tuple else p for p in token))
+
+
+def _parse(op: str, shape: tuple[int, ...], parts: tuple[Any, ...]) -> Key:
     used = 0
     for part in parts:
-        if part is not None and part is not Ellipsis:
+        if part is not None and part is not Ellipsis and not isinstance(part, bool):
             used += part.ndim if _is_mask(part) else 1
     if used > len(shape):
         raise IndexingError(f"{op}: {used} indices for an array of shape {list(shape)}")
@@ -78,28 +111,37 @@ def parse(op: str, shape: tuple[int, ...], key: Any) -> Key:
     if not any(part is Ellipsis for part in parts):
         parts = (*parts, Ellipsis)
     items: list[Item] = []
+    sizes: list[int] = []
     mask: Node | None = None
     mask_at = axis = 0
     for part in parts:
+        before = axis
         if part is None:
             items.append(None)
+        elif isinstance(part, bool):
+            items.append(constant.full(Aval((int(part),), int64), 0))
+            sizes.append(1)
         elif part is Ellipsis:
             rest = len(shape) - used
             items.extend(_whole(n) for n in shape[axis : axis + rest])
             axis += rest
         elif _is_mask(part):
-            if mask is not None:
-                raise IndexingError(f"{op}: an index may hold one boolean mask", hint="combine them with &")
             covered = shape[axis : axis + part.ndim]
-            if part.shape != covered or not part.ndim:
+            if len(covered) != part.ndim or any(k not in (n, 0) for k, n in zip(part.shape, covered, strict=True)):
                 raise IndexingError(f"{op}: a mask of shape {list(part.shape)} does not cover axes of {list(shape)}")
-            mask, mask_at = part, len(items)
-            items.extend(_whole(n) for n in covered)
             axis += part.ndim
+            if part.aval.size == 0:  # selects nothing, whatever its other sizes
+                items.extend(constant.full(Aval((0,), int64), 0) for _ in covered)
+            elif mask is not None:
+                raise IndexingError(f"{op}: an index may hold one boolean mask", hint="combine them with &")
+            else:
+                mask, mask_at = part, len(items)
+                items.extend(_whole(n) for n in covered)
         else:
             items.append(_item(op, part, shape, axis))
             axis += 1
-    return Key(tuple(items), mask, mask_at, _apart(parts))
+        sizes += shape[before:axis]
+    return Key(tuple(items), tuple(sizes), mask, mask_at, _apart(parts))
 
 
 def _is_mask(part: Any) -> bool:
@@ -118,8 +160,6 @@ def _item(op: str, part: Any, shape: tuple[int, ...], axis: int) -> Item:
         if not part.dtype.is_integer:
             raise IndexingError(f"{op}: an index of {part.aval}", hint="index with integers, or cast with astype")
         return part
-    if isinstance(part, bool):
-        raise IndexingError(f"{op}: {part} is not an index", hint="use None for a new axis, or eerie.where")
     try:
         place = index(part)
     except TypeError:
@@ -141,7 +181,7 @@ def _run(op: str, part: builtins.slice, size: int) -> Run:
             hint="for a computed start use eerie.dynamic_slice",
         ) from None
     except ValueError:
-        raise IndexingError(f"{op}: a slice cannot have a step of 0") from None
+        raise InvalidValueError(f"{op}: a slice cannot have a step of 0") from None
     count = len(range(start, stop, step))
     if not count:
         return Run(0, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 from eerie_dsl.errors import DTypeError, ShapeError
 from eerie_dsl.ir.aval import Aval, Shape
@@ -16,7 +18,7 @@ from eerie_dsl.ir.dtypes import (
     promote_scalar,
     scalar_dtype,
 )
-from eerie_dsl.ir.graph import Node, placeholder
+from eerie_dsl.ir.graph import Node, StaticParams, placeholder
 from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ir.scope import state
 from eerie_dsl.ops.cast import cast
@@ -33,14 +35,19 @@ def scalar(value: PyScalar, dtype: DType) -> Node:
     An input, because a number that changes at every step of a script must not compile at every step.
     """
     if dtype.is_integer:
-        bits = dtype.bits - (dtype.kind == "int")
-        low = -(1 << bits) if dtype.kind == "int" else 0
-        if not isinstance(value, int) or not low <= value < 1 << bits:
+        low, high = _range_of(dtype)
+        if not isinstance(value, int) or not low <= value <= high:
             raise DTypeError(f"{value!r} does not fit in {dtype.name}", hint="cast the array to a wider dtype first")
     aval = Aval((), dtype)
-    if state.scope is not None:
+    if state.scope is not None and state.scope.literals:
         return full(aval, value)
     return placeholder(aval, value=dtype.numpy.type(value))
+
+
+@cache
+def _range_of(dtype: DType) -> tuple[int, int]:
+    bits = dtype.bits - (dtype.kind == "int")
+    return (-(1 << bits) if dtype.kind == "int" else 0), (1 << bits) - 1
 
 
 def strong(x: Operand) -> Node:
@@ -122,21 +129,16 @@ def elementwise(primitive: Primitive, *operands: Operand, dtype: Callable[[DType
     Args:
         primitive: takes operands of one shape and dtype.
         operands: nodes and Python scalars.
-        dtype: maps the common dtype to the one computed in (integers to float for `sin`).
+        dtype: maps the common dtype to the one computed in (integers to float for `sin`); always the same one for
+            a primitive.
     """
-    first = operands[0]
-    if len(operands) == 1 and isinstance(first, Node) and not first.weak and dtype is None:
-        return primitive(first)
     if len(operands) == 2:
-        second = operands[1]
-        if (
-            isinstance(first, Node)
-            and isinstance(second, Node)
-            and first.aval is second.aval
-            and dtype is None
-            and not (first.weak or second.weak)
-        ):
-            return primitive(first, second)
+        first, second = operands
+        if isinstance(first, Node) and isinstance(second, Node) and not (first.weak or second.weak):
+            step = _steps.get((primitive, first.aval, second.aval, dtype))
+            if step is None:
+                step = _learn(primitive, first, second, dtype)
+            return primitive(step[0](first), step[1](second))
     nodes = [x for x in operands if isinstance(x, Node)]
     weak = bool(nodes) and all(x.weak for x in nodes)
     common = result_dtype(*operands)
@@ -145,6 +147,72 @@ def elementwise(primitive: Primitive, *operands: Operand, dtype: Callable[[DType
     result = primitive(*together(primitive.name, operands, common if dtype is None else dtype(common)))
     result.weak = weak
     return result
+
+
+def splat(value: PyScalar, x: Node) -> Node | None:
+    """A Python number in the shape and dtype of ``x``, None when it does not give way to that dtype."""
+    if x.weak:
+        return None
+    aval = x.aval
+    known = _splats.get((type(value), aval))
+    if known is None:
+        dtype = aval.dtype
+        if promote_scalar(dtype, scalar_dtype(value).kind) is not dtype:
+            return None
+        known = _splats[type(value), aval] = (dtype, _spreader(Aval((), dtype), aval.shape))
+        _bound(_splats)
+    dtype, spread = known
+    if state.scope is not None:
+        return spread(scalar(value, dtype))
+    # The same number object is a constant of the program's or a variable that did not change: one input for all uses.
+    # Equal numbers are not enough, or the structure would depend on what happens to be equal.
+    key = (id(value), aval)
+    seen = _splatted.get(key)
+    if seen is None:
+        _bound(_splatted)
+        seen = _splatted[key] = (spread(scalar(value, dtype)), value)  # which keeps its id
+    return seen[0]
+
+
+_Step = Callable[[Node], Node]
+_REMEMBERED = 4096
+_steps: dict[Any, tuple[_Step, _Step]] = {}
+_splats: dict[Any, tuple[DType, _Step]] = {}
+_splatted: dict[Any, tuple[Node, PyScalar]] = {}
+
+
+def _bound(memory: dict[Any, Any]) -> None:
+    if len(memory) > _REMEMBERED:
+        memory.clear()
+
+
+def _learn(primitive: Primitive, a: Node, b: Node, dtype: Callable[[DType], DType] | None) -> tuple[_Step, _Step]:
+    """How operands of two types come together for a primitive: it is the same every time."""
+    common = promote(a.dtype, b.dtype)
+    common = common if dtype is None else dtype(common)
+    shape = broadcast_shapes(primitive.name, a.shape, b.shape)
+    _bound(_steps)
+    steps = _steps[primitive, a.aval, b.aval, dtype] = (_step(a.aval, common, shape), _step(b.aval, common, shape))
+    return steps
+
+
+def _step(aval: Aval, dtype: DType, shape: Shape) -> _Step:
+    spread = _spreader(aval.with_dtype(dtype), shape)
+    return spread if aval.dtype is dtype else lambda x: spread(cast(x, dtype=dtype))
+
+
+def _spreader(aval: Aval, shape: Shape) -> _Step:
+    """Repeats nodes of one type to a shape."""
+    if aval.shape == shape:
+        return _same
+    first = len(shape) - aval.ndim
+    params = StaticParams(shape=shape, axes=tuple(range(first, len(shape))))
+    result = broadcast.infer(aval, **params)
+    return lambda x: Node(broadcast, (x,), params, result, None, state.scope, None, x.depth)
+
+
+def _same(x: Node) -> Node:
+    return x
 
 
 def to_float(dtype: DType) -> DType:

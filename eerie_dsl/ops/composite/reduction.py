@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eerie_dsl.errors import DTypeError, ShapeError
-from eerie_dsl.ir.dtypes import DType, bool_, float32, int64, uint8, uint64
+from eerie_dsl.ir.dtypes import DType, bool_, float32, int64, real_part, uint8, uint64
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ops import constant
@@ -130,7 +130,8 @@ def std(
 ) -> Node:
     """The square root of the variance."""
     node, dtype = _inexact("std", x, dtype)
-    return ew.astype(ew.sqrt(_variance("std", node, axis, correction, keepdims, node.dtype)), dtype)
+    squared = _variance("std", node, axis, correction, keepdims, node.dtype)
+    return ew.astype(ew.sqrt(squared), real_part(dtype))
 
 
 def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Node:
@@ -169,7 +170,12 @@ def _variance(op: str, x: Operand, axis: AxisLike, correction: float, keepdims: 
     node, dtype = _inexact(op, x, dtype)
     axes = many_axes(op, axis, node.ndim)
     apart = ew.subtract(node, _mean(node, axes, True))
-    total = _reduce(primitives.reduce_sum, ew.multiply(apart, apart), axes, keepdims)
+    if node.dtype.kind == "complex":
+        squares = ew.add(ew.square(ew.real(apart)), ew.square(ew.imag(apart)))
+        dtype = squares.dtype
+    else:
+        squares = ew.multiply(apart, apart)
+    total = _reduce(primitives.reduce_sum, squares, axes, keepdims)
     freedom = _count(node, axes) - correction
     return ew.astype(ew.divide(total, constant.like(total, freedom if freedom > 0 else 0)), dtype)
 

@@ -25,6 +25,14 @@ def shape_of(op: str, shape: int | Sequence[int]) -> Shape:
         raise ArgumentError(f"{op}: a shape is a tuple of integers, not {shape!r}") from None
 
 
+def sizes_of(op: str, shape: int | Sequence[int]) -> Shape:
+    """A shape given as one size or several, none of them negative."""
+    sizes = shape_of(op, shape)
+    if min(sizes, default=0) < 0:
+        raise ShapeError(f"{op} of shape {sizes}: sizes cannot be negative")
+    return sizes
+
+
 def reshape(x: Operand, shape: int | Sequence[int]) -> Node:
     """The elements in row-major order under another shape; one size may be -1 and follows from the rest."""
     node = strong(x)
@@ -116,7 +124,7 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
 
 def broadcast_to(x: Operand, shape: int | Sequence[int]) -> Node:
     """Repeated to ``shape``, axes aligned at the right."""
-    return _broadcast_to(strong(x), shape_of("broadcast_to", shape))
+    return _broadcast_to(strong(x), sizes_of("broadcast_to", shape))
 
 
 def broadcast_arrays(*operands: Operand) -> list[Node]:

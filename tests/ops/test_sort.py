@@ -1,0 +1,38 @@
+"""Sorting beyond the table of cases: long rows, many passes, numbers near zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eerie_dsl.errors import DTypeError, ShapeError
+from eerie_dsl.ir.dtypes import complex64
+from eerie_dsl.ops.sort import argsort
+from tests.support.compile_cases import run_compiled
+from tests.support.recording import Array, operand
+from tests.support.rules import graph_of
+
+RNG = np.random.default_rng(3)
+
+
+def test_long_rows_and_denormals_are_sorted_as_numpy_does():
+    rows = RNG.integers(-50, 50, (3, 5000)).astype(np.float32)
+    rows[RNG.random(rows.shape) < 0.1] = np.nan
+    rows[RNG.random(rows.shape) < 0.1] = -0.0
+    tiny = np.array([1e-40, -1e-40, 0, -0.0, 3e-41, 1e-40], np.float32)
+    bits = np.array([2**63, 0, 2**64 - 1, 1, 2**63 - 1], np.uint64)
+    arrays: list[Array] = [rows, tiny, bits, RNG.permutation(2**17).astype(np.int32)]
+    graphs = [graph_of(argsort, [a], {"descending": down}) for a in arrays for down in (False, True)]
+    outcomes = run_compiled(graphs, [[a] for a in arrays for _ in range(2)])
+    for k, a in enumerate(arrays):
+        up, down = (o.outputs[0] for o in outcomes[2 * k : 2 * k + 2])
+        np.testing.assert_array_equal(up, np.argsort(a, -1, kind="stable"))
+        last = a.shape[-1] - 1
+        np.testing.assert_array_equal(down, last - np.argsort(a[..., ::-1], -1, kind="stable")[..., ::-1])
+
+
+def test_what_has_no_order():
+    with pytest.raises(DTypeError, match="argsort does not take complex64"):
+        argsort(operand(3, dtype=complex64), descending=False)
+    with pytest.raises(ShapeError, match="argsort of a 0-d array"):
+        argsort(operand(), descending=False)
