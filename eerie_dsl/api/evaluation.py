@@ -126,10 +126,8 @@ def _store(nodes: Sequence[Node], values: Sequence[Any]) -> None:
 def _interpret(graph: Graph) -> list[Any]:
     """The values of the outputs in NumPy, read-only and in memory of their own."""
     arrays = [array_of(n) for n in graph.inputs]
-    with np.errstate(all="ignore"):
-        results = graph.evaluate(arrays)
     values = []
-    for result in results:
+    for result in graph.evaluate(arrays):
         array = np.asarray(result)
         if array.base is not None or not array.flags.c_contiguous or any(array is a for a in arrays):
             array = array.copy(order="C")

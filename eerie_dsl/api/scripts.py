@@ -162,15 +162,16 @@ def script_for(structure: Any) -> Script:
 
 def _numpy_seconds(graph: Graph) -> float:
     """A rough estimate of what NumPy takes: 4 bytes, 4 elementwise or 64 other operations in a nanosecond."""
-    moves = [n.op is not None and n.op.moves for n in graph.nodes]  # views, for NumPy
-    sizes = [n.aval.nbytes for n, free in zip(graph.nodes, moves, strict=True) if not free and isinstance(n.aval, Aval)]
-    nanoseconds = sum(sizes) / 4
-    if nanoseconds < HEAVY * 1e7:  # a hundredth of what matters: not worth a closer look
-        return 0.0
+    ends = (*graph.inputs, *graph.outputs)
+    if len(graph.nodes) * max(n.aval.nbytes for n in ends) < HEAVY * 1e9:
+        return 0.0  # not worth a closer look, which would take longer than many an expression
+    nanoseconds = 0.0
     for node in graph.nodes:
         assert node.op is not None
         flops = node.op.flops(*(i.aval for i in node.inputs), out=node.aval, **node.params)
         nanoseconds += flops / (4 if node.op.elementwise else 64)
+        if not node.op.moves and isinstance(node.aval, Aval):  # views, for NumPy
+            nanoseconds += node.aval.nbytes / 4
     return nanoseconds * 1e-9
 
 

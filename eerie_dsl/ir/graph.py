@@ -10,6 +10,8 @@ import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eerie_dsl.digest import digest
 from eerie_dsl.errors import GraphError, Source
 from eerie_dsl.ir.aval import Aval, TupleAval, Type
@@ -191,12 +193,13 @@ class Graph:
         values: dict[int, Any] = dict(zip(map(id, self.inputs), arguments, strict=True))
         last = {id(i): node for node in self.nodes for i in node.inputs}
         kept = set(map(id, self.outputs))
-        for node in self.nodes:
-            assert node.op is not None
-            values[id(node)] = node.op.evaluate(node.aval, [values[id(i)] for i in node.inputs], node.params)
-            for i in node.inputs:
-                if last[id(i)] is node and id(i) not in kept:
-                    values.pop(id(i), None)
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                assert node.op is not None
+                values[id(node)] = node.op.evaluate(node.aval, [values[id(i)] for i in node.inputs], node.params)
+                for i in node.inputs:
+                    if last[id(i)] is node and id(i) not in kept:
+                        values.pop(id(i), None)
         return [values[id(n)] for n in self.outputs]
 
     def copied(self) -> Graph:

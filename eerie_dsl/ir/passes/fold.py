@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.graph import Graph, Node, rebuild
 
@@ -28,4 +30,5 @@ def fold(graph: Graph) -> Graph:
         literal.source = node.source
         return literal
 
-    return graph.rewrite(rule)
+    with np.errstate(all="ignore"):
+        return graph.rewrite(rule)

@@ -39,7 +39,7 @@ def many_axes(op: str, axes: int | Iterable[int] | None, ndim: int) -> tuple[int
     """
     if axes is None:
         return tuple(range(ndim))
-    if not isinstance(axes, Iterable):
+    if type(axes) is int or not isinstance(axes, Iterable):
         return (one_axis(op, axes, ndim),)
     places = tuple(one_axis(op, a, ndim) for a in axes)
     if len(set(places)) < len(places):

@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 from eerie_dsl.errors import DTypeError, IndexingError, ShapeError
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import bool_, int64, promote_scalar, scalar_dtype
-from eerie_dsl.ir.graph import Node
+from eerie_dsl.ir.graph import Node, Params, placeholder
+from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ops import constant, dynamic, indexing, selection
 from eerie_dsl.ops import shape as primitives
 from eerie_dsl.ops.cast import cast
 from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.axes import describe, one_axis
-from eerie_dsl.ops.composite.keys import Item, Key, Run, parse, wrapped
+from eerie_dsl.ops.composite.keys import Item, Key, Run, parse, token_of, wrapped
 from eerie_dsl.ops.composite.promotion import Operand, broadcast_shapes, broadcast_to, scalar, strong
 from eerie_dsl.ops.composite.shape import moveaxis, permute_dims, reshape
 
@@ -37,6 +38,11 @@ def get_items(x: Node, key: Any) -> Node:
     Raises:
         IndexingError: an index out of range, of a kind that cannot index, or a boolean mask.
     """
+    token = token_of(key) if type(key) is tuple else None
+    if token is not None:
+        for op, params in _steps(x.aval, token, key):
+            x = op(x, **params)
+        return x
     parsed = parse("indexing", x.shape, key)
     if parsed.mask is not None:
         raise IndexingError(f"indexing of {x.aval} with a mask: the shape of the result is unknown", hint=_MASK_HINT)
@@ -45,6 +51,27 @@ def get_items(x: Node, key: Any) -> Node:
     x, plan = reshape(x, parsed.shape), _Plan(parsed)
     picked = indexing.gather(_read(x, plan.runs), *plan.places, axes=plan.axes)
     return reshape(permute_dims(picked, plan.order), plan.shape)
+
+
+_known: dict[Any, list[tuple[Primitive, Params]]] = {}
+_REMEMBERED = 4096
+
+
+def _steps(aval: Aval, token: tuple[Any, ...], key: Any) -> list[tuple[Primitive, Params]]:
+    """What reading a type of array by a key of plain numbers and slices records: the same every time."""
+    steps = _known.get((aval, token))
+    if steps is None:
+        steps = []
+        first = placeholder(aval)
+        node = _read(first, parse("indexing", aval.shape, key).items)
+        while node is not first:
+            assert node.op is not None
+            steps.insert(0, (node.op, node.params))
+            (node,) = node.inputs
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[aval, token] = steps
+    return steps
 
 
 def set_items(x: Node, key: Any, value: Operand) -> Node:

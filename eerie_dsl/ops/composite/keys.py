@@ -74,11 +74,11 @@ def parse(op: str, shape: tuple[int, ...], key: Any) -> Key:
         InvalidValueError: a slice with a step of 0.
     """
     parts = key if isinstance(key, tuple) else (key,)
-    token = _token(parts)
+    token = token_of(parts)
     return _parse(op, shape, parts) if token is None else _parse_static(op, shape, token)
 
 
-def _token(parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def token_of(parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """A key of plain integers, slices of them, new axes and ellipses as something to look up: slices have no hash."""
     token: list[Any] = []
     for part in parts:

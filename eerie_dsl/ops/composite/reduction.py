@@ -40,7 +40,9 @@ def _reduce(primitive: Primitive, x: Node, axes: tuple[int, ...], keepdims: bool
 def _total(name: str, primitive: Primitive) -> Total:
     def function(x: Operand, axis: AxisLike = None, dtype: DType | None = None, keepdims: bool = False) -> Node:
         node = strong(x)
-        node = ew.astype(node, dtype or _total_dtype(node.dtype))
+        wanted = dtype or _total_dtype(node.dtype)
+        if node.dtype is not wanted:
+            node = ew.astype(node, wanted)
         return _reduce(primitive, node, many_axes(name, axis, node.ndim), keepdims)
 
     return function

@@ -18,6 +18,8 @@ from eerie_dsl.ops.composite.promotion import broadcast_to as _broadcast_to
 
 def shape_of(op: str, shape: int | Sequence[int]) -> Shape:
     """A shape given as one size or several."""
+    if type(shape) is tuple and all(type(n) is int for n in shape):
+        return shape
     sizes = (shape,) if not isinstance(shape, Sequence) else shape
     try:
         return tuple(index(n) for n in sizes)
