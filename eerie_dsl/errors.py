@@ -55,17 +55,6 @@ def user_source() -> Source | None:
     return None
 
 
-def user_site() -> tuple[str, int] | None:
-    """The instruction of the user's that is running: tells apart two operations on one line."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not _files.get(file, True):
-            return (file, frame.f_lineno << 16 | frame.f_lasti)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
-
-
 _files: dict[str, bool] = {}  # whether the code of a file is Eerie's own or the tree library's
 _made = tuple.__new__
 

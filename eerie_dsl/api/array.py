@@ -28,7 +28,7 @@ from eerie_dsl.runtime import to_numpy
 
 def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
     def method(self: Array, other: ArrayLike) -> Any:
-        node = operand(other)
+        node = other.node if type(other) is Array else operand(other)
         if node is NotImplemented:
             return NotImplemented
         return Array.of(function(node, self.node) if swap else function(self.node, node))

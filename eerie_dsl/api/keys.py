@@ -12,7 +12,7 @@ import numpy as np
 
 from eerie_dsl.api.conversion import Recorded, lift
 from eerie_dsl.api.evaluation import array_of, evaluate
-from eerie_dsl.errors import IndexingError, user_site
+from eerie_dsl.errors import IndexingError, user_source
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import bool_, uint64
 from eerie_dsl.ir.graph import Node, placeholder
@@ -52,26 +52,27 @@ def lifted(key: Any) -> Parts:
     return tuple(map(_part, key)) if isinstance(key, tuple) else (_part(key),)
 
 
-_sites: dict[Any, Parts | None] = {}
-"""The integers in the key at a place in the user's program; None once they were seen to change."""
+_sites: dict[Any, set[Parts]] = {}
+"""The integers that keys on a line of the user's program have held."""
 
 _REMEMBERED = 4096
+_FEW = 8
+"""So many different ones are columns of a matrix or axes of a vector; more are the steps of a loop."""
 
 
 def _moving(parts: Parts, shape: Shape) -> Parts:
-    """In a script, integers that differ from one time to the next are inputs of the program, like all its numbers.
+    """In a script, integers that keep changing are inputs of the program, as all its numbers are.
 
-    As long as they are the same they are part of the structure, which makes the better program.
+    As long as they are few they are part of the structure, which makes the better program.
     """
     if state.scope is not None or not any(type(p) is int for p in parts):
         return parts
-    site = user_site()
-    numbers = tuple([p for p in parts if type(p) is int])
-    if _sites.setdefault(site, numbers) == numbers:
-        return parts
     if len(_sites) > _REMEMBERED:
         _sites.clear()
-    _sites[site] = None
+    seen = _sites.setdefault(user_source(), set())
+    if len(seen) <= _FEW:
+        seen.add(tuple([p for p in parts if type(p) is int]))
+        return parts
     rest = len(shape) - sum(map(_axes, parts))
     settled: list[Any] = []
     axis = 0

@@ -221,6 +221,18 @@ class TestLoops:
             np.testing.assert_allclose((x * (k + 0.5)).numpy(), np.full(8, k + 0.5))
         assert len(scripts._scripts) == 1
 
+    def test_an_index_that_keeps_changing_is_an_input(self):
+        x = eerie.asarray(np.arange(60.0).reshape(30, 2))
+        for k in range(-30, 30):
+            np.testing.assert_array_equal(x[k].numpy(), x.numpy()[k])
+        assert len(scripts._scripts) < 15
+
+    def test_a_few_indices_are_part_of_the_structure(self):
+        x = eerie.asarray(np.arange(60.0).reshape(30, 2))
+        for _ in range(10):
+            columns = [x[:, k] for k in range(2)]
+        assert all(len(c.node.inputs[0].inputs) == 1 for c in columns)
+
     def test_a_number_is_one_input_however_often_it_is_used(self):
         x = eerie.ones((8,))
         eerie.eval(x)
