@@ -35,3 +35,17 @@ def test_round_and_clip_stay_arrays() -> None:
 def test_out_is_refused() -> None:
     with pytest.raises(ArgumentError, match="cannot be written into"):
         eerie.ones(3).sum(out=np.zeros(()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "mean", "var", "std"])
+def test_the_axis_may_be_given_by_place(name):
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(getattr(eerie, name)(x, 1).numpy(), getattr(np, name)(x, 1))
+    with pytest.raises(TypeError):
+        getattr(eerie, name)(x, 1, None)  # what follows it is not NumPy's
+
+
+def test_the_axis_may_be_given_by_place_where_arrays_are_joined():
+    x = np.arange(6.0).reshape(2, 3)
+    for name in ("concat", "stack"):
+        np.testing.assert_array_equal(getattr(eerie, name)([x, x], 1).numpy(), getattr(np, name)([x, x], 1))

@@ -11,7 +11,7 @@ from eerie_dsl.ops.composite import activation as rules
 from eerie_dsl.ops.composite.axes import AxisLike
 
 
-def softmax(x: ArrayLike, /, *, axis: AxisLike = -1) -> Array:
+def softmax(x: ArrayLike, /, axis: AxisLike = -1) -> Array:
     """``exp(x) / sum(exp(x))`` along an axis. Where all elements are -inf, as in a row that is masked out, zeros.
 
     >>> softmax([0.0, 0.0])
@@ -20,7 +20,7 @@ def softmax(x: ArrayLike, /, *, axis: AxisLike = -1) -> Array:
     return Array.of(rules.softmax(required(x), axis))
 
 
-def log_softmax(x: ArrayLike, /, *, axis: AxisLike = -1) -> Array:
+def log_softmax(x: ArrayLike, /, axis: AxisLike = -1) -> Array:
     """``log(softmax(x))`` along an axis, without losing digits.
 
     >>> log_softmax([1000.0, 0.0])
@@ -120,7 +120,7 @@ def layer_norm(
     return Array.of(rules.layer_norm(required(x), scale, shift, axis, eps))
 
 
-def rms_norm(x: ArrayLike, /, weight: ArrayLike | None = None, *, axis: AxisLike = -1, eps: float = 1e-6) -> Array:
+def rms_norm(x: ArrayLike, /, weight: ArrayLike | None = None, axis: AxisLike = -1, *, eps: float = 1e-6) -> Array:
     """``x / sqrt(mean(x * x) + eps) * weight``, the mean along ``axis``; arguments as of `layer_norm`.
 
     >>> rms_norm([2.0, 2.0], eps=0.0)

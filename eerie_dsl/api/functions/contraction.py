@@ -31,7 +31,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     return Array.of(rules.matmul(required(x1), required(x2)))
 
 
-def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, axis: int = -1) -> Array:
     """The sum of products along one axis, counted from the end; the others broadcast.
 
     Of complex numbers the first factors are conjugated.

@@ -15,7 +15,7 @@ from eerie_dsl.ops.composite import indexing as rules
 from eerie_dsl.ops.composite.promotion import strong
 
 
-def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Array:
+def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None) -> Array:
     """The elements of ``x`` at ``indices`` along an axis: rows of an embedding table, for one.
 
     Args:
@@ -37,7 +37,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None) -> Arr
     return Array.of(result)
 
 
-def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
+def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int = -1) -> Array:
     """Along an axis, the element at each index; the other axes of both go together and broadcast.
 
     Raises:

@@ -38,7 +38,7 @@ def trace(x: ArrayLike, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1,
     return Array.of(rules.trace(required(x), offset, axis1, axis2, None if dtype is None else _dtype(dtype)))
 
 
-def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+def cross(x1: ArrayLike, x2: ArrayLike, /, axis: int = -1) -> Array:
     """The vector product of vectors of three elements.
 
     Args:
@@ -131,7 +131,7 @@ def multi_dot(arrays: Sequence[ArrayLike], /) -> Array:
     return Array.of(rules.multi_dot(list(map(required, arrays))))
 
 
-def vector_norm(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False, ord: Order = 2) -> Array:
+def vector_norm(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False, ord: Order = 2) -> Array:
     """The norm of vectors.
 
     Args:

@@ -28,7 +28,7 @@ from eerie_dsl.ops.composite.reduction import argmax, cumulative_sum, sum, wide
 from eerie_dsl.ops.composite.shape import expand_dims, moveaxis, part, reshape, sizes_of
 
 
-def permutation(x: ArrayLike, /, *, axis: int = 0, key: ArrayLike | None = None) -> Array:
+def permutation(x: ArrayLike, /, axis: int = 0, *, key: ArrayLike | None = None) -> Array:
     """The integers below ``x``, or the slices of an array along ``axis``, in random order.
 
     The order is that of 64 random bits for each: two that are equal, one pair in ``2**64``, keep their places.
@@ -112,7 +112,7 @@ def choice(
 
 
 def categorical(
-    logits: ArrayLike, /, shape: int | Sequence[int] = (), *, axis: int = -1, key: ArrayLike | None = None
+    logits: ArrayLike, /, shape: int | Sequence[int] = (), axis: int = -1, *, key: ArrayLike | None = None
 ) -> Array:
     """Categories in int64, by the logarithms of their probabilities up to a constant: the largest of the logits plus
     `gumbel` numbers.

@@ -19,7 +19,7 @@ def _chosen(dtype: Any) -> DType | None:
     return None if dtype is None else _dtype(dtype)
 
 
-def sum(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def sum(x: ArrayLike, /, axis: AxisLike = None, *, dtype: Any = None, keepdims: bool = False) -> Array:
     """The sum; 0 of no elements.
 
     Args:
@@ -38,7 +38,7 @@ def sum(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims: 
     return Array.of(rules.sum(required(x), axis, _chosen(dtype), keepdims))
 
 
-def prod(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def prod(x: ArrayLike, /, axis: AxisLike = None, *, dtype: Any = None, keepdims: bool = False) -> Array:
     """The product; 1 of no elements. Arguments as of `sum`.
 
     >>> prod([[1, 2], [3, 4]], axis=1)
@@ -47,7 +47,7 @@ def prod(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims:
     return Array.of(rules.prod(required(x), axis, _chosen(dtype), keepdims))
 
 
-def max(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def max(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """The largest element; NaN when there is a NaN.
 
     Raises:
@@ -59,7 +59,7 @@ def max(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     return Array.of(rules.max(required(x), axis, keepdims))
 
 
-def min(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def min(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """The smallest element; NaN when there is a NaN.
 
     Raises:
@@ -71,7 +71,7 @@ def min(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     return Array.of(rules.min(required(x), axis, keepdims))
 
 
-def any(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def any(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """Whether an element is not zero; False of no elements.
 
     >>> any([[0, 2], [0, 0]], axis=1)
@@ -80,7 +80,7 @@ def any(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     return Array.of(rules.any(required(x), axis, keepdims))
 
 
-def all(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def all(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """Whether no element is zero; True of no elements.
 
     >>> all([[0, 2], [1, 3]], axis=1)
@@ -89,7 +89,7 @@ def all(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Ar
     return Array.of(rules.all(required(x), axis, keepdims))
 
 
-def count_nonzero(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def count_nonzero(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """How many elements are not zero, in int64.
 
     >>> count_nonzero([[0, 2], [1, 3]], axis=1)
@@ -98,7 +98,7 @@ def count_nonzero(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = Fa
     return Array.of(rules.count_nonzero(required(x), axis, keepdims))
 
 
-def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Array:
     """Where the largest element is, the first of equals, in int64; a NaN is the largest.
 
     Args:
@@ -115,7 +115,7 @@ def argmax(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     return Array.of(rules.argmax(required(x), axis, keepdims))
 
 
-def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmin(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Array:
     """Where the smallest element is, the first of equals; arguments as of `argmax`.
 
     >>> argmin([[1, 2], [4, 3]], axis=1)
@@ -124,7 +124,7 @@ def argmin(x: ArrayLike, /, *, axis: int | None = None, keepdims: bool = False) 
     return Array.of(rules.argmin(required(x), axis, keepdims))
 
 
-def mean(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def mean(x: ArrayLike, /, axis: AxisLike = None, *, dtype: Any = None, keepdims: bool = False) -> Array:
     """The arithmetic mean; NaN of no elements.
 
     Args:
@@ -139,7 +139,7 @@ def mean(x: ArrayLike, /, *, axis: AxisLike = None, dtype: Any = None, keepdims:
     return Array.of(rules.mean(required(x), axis, _chosen(dtype), keepdims))
 
 
-def var(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+def var(x: ArrayLike, /, axis: AxisLike = None, *, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The variance: the sum of squared distances from the mean over the count less ``correction``.
 
     Computed in two passes, so that a large mean costs no digits. ``correction=1`` estimates the variance of what
@@ -151,7 +151,7 @@ def var(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keep
     return Array.of(rules.var(required(x), axis, correction, keepdims))
 
 
-def std(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+def std(x: ArrayLike, /, axis: AxisLike = None, *, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The square root of the variance; arguments as of `var`.
 
     >>> std([1.0, 1.0, 3.0, 3.0])
@@ -160,7 +160,7 @@ def std(x: ArrayLike, /, *, axis: AxisLike = None, correction: float = 0.0, keep
     return Array.of(rules.std(required(x), axis, correction, keepdims))
 
 
-def logsumexp(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False) -> Array:
+def logsumexp(x: ArrayLike, /, axis: AxisLike = None, *, keepdims: bool = False) -> Array:
     """``log(sum(exp(x)))``, without overflow on the way; -inf of no elements. The dtype is as of `mean`.
 
     >>> logsumexp([1000.0, -1000.0])
@@ -170,7 +170,7 @@ def logsumexp(x: ArrayLike, /, *, axis: AxisLike = None, keepdims: bool = False)
 
 
 def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike, /, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
 ) -> Array:
     """The sums of the first 1, 2, 3, ... elements along an axis.
 
@@ -190,7 +190,7 @@ def cumulative_sum(
 
 
 def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike, /, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
 ) -> Array:
     """The products of the first 1, 2, 3, ... elements along an axis; arguments as of `cumulative_sum`.
 

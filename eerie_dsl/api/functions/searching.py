@@ -132,7 +132,7 @@ def argwhere(x: ArrayLike, /) -> Array:
     return on_host("argwhere", np.argwhere, x, instead=_WHERE)  # type: ignore[no-any-return]
 
 
-def compress(condition: ArrayLike, x: ArrayLike, /, *, axis: int | None = None) -> Array:
+def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> Array:
     """The parts of ``x`` along an axis where ``condition`` is True; of the flattened array for None.
 
     Args:

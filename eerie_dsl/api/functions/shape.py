@@ -138,7 +138,7 @@ def broadcast_arrays(*arrays: ArrayLike) -> tuple[Array, ...]:
     return tuple(Array.of(n) for n in rules.broadcast_arrays(*map(required, arrays)))
 
 
-def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
+def concat(arrays: Sequence[ArrayLike], /, axis: int | None = 0) -> Array:
     """One after the other along ``axis``, flattened first for None. The dtypes promote.
 
     Raises:
@@ -150,7 +150,7 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
     return Array.of(rules.concat([required(a) for a in arrays], axis))
 
 
-def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
+def stack(arrays: Sequence[ArrayLike], /, axis: int = 0) -> Array:
     """One after the other along a new axis. The dtypes promote.
 
     Raises:
@@ -163,7 +163,7 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
     return Array.of(rules.stack([required(a) for a in arrays], axis))
 
 
-def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
+def unstack(x: ArrayLike, /, axis: int = 0) -> tuple[Array, ...]:
     """The parts along an axis, which goes away.
 
     >>> unstack([[1, 2], [3, 4]])
@@ -172,7 +172,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
     return tuple(Array.of(n) for n in rules.unstack(required(x), axis))
 
 
-def split(x: ArrayLike, indices_or_sections: int | Sequence[int], /, *, axis: int = 0) -> list[Array]:
+def split(x: ArrayLike, indices_or_sections: int | Sequence[int], /, axis: int = 0) -> list[Array]:
     """Cut along an axis: into that many equal parts, or before each of the given places.
 
     Raises:
@@ -184,7 +184,7 @@ def split(x: ArrayLike, indices_or_sections: int | Sequence[int], /, *, axis: in
     return [Array.of(n) for n in rules.split(required(x), indices_or_sections, axis)]
 
 
-def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
+def flip(x: ArrayLike, /, axis: int | Sequence[int] | None = None) -> Array:
     """The order reversed along the axes; along all for None.
 
     >>> flip([1, 2, 3])
@@ -193,7 +193,7 @@ def flip(x: ArrayLike, /, *, axis: int | Sequence[int] | None = None) -> Array:
     return Array.of(rules.flip(required(x), axis))
 
 
-def roll(x: ArrayLike, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Array:
+def roll(x: ArrayLike, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
     """Moved by ``shift``; what leaves at one end comes back at the other. None rolls the flattened array.
 
     >>> roll([1, 2, 3], 1)
@@ -253,7 +253,7 @@ def pad(x: ArrayLike, pad_width: Widths, mode: str = "constant", *, constant_val
     return Array.of(arrange.pad(required(x), pad_width, mode, constant_values))
 
 
-def repeat(x: ArrayLike, repeats: int | ArrayLike, /, *, axis: int | None = None, total: int | None = None) -> Array:
+def repeat(x: ArrayLike, repeats: int | ArrayLike, /, axis: int | None = None, *, total: int | None = None) -> Array:
     """Each element several times in a row. None repeats the elements of the flattened array.
 
     Args:
