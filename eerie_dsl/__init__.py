@@ -2,8 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from eerie_dsl import fft, linalg, random, tree
+from eerie_dsl import tree
 from eerie_dsl.api.array import Array, asarray, from_dlpack
+from eerie_dsl.api.associative import associative_scan
+from eerie_dsl.api.control import cond, fori_loop, scan, switch, while_loop
+from eerie_dsl.api.custom import checkpoint, custom_jvp, custom_vjp, stop_gradient
+from eerie_dsl.api.derivatives import grad, jvp, linearize, value_and_grad, vjp
 from eerie_dsl.api.functions.activation import (
     elu,
     gelu,
@@ -254,7 +258,9 @@ from eerie_dsl.api.functions.statistics import (
 )
 from eerie_dsl.api.fuse import fuse
 from eerie_dsl.api.info import __array_api_version__, __array_namespace_info__
+from eerie_dsl.api.jacobian import hessian, jacobian
 from eerie_dsl.api.jit import Jitted, jit
+from eerie_dsl.api.vmap import vmap
 from eerie_dsl.config import config
 from eerie_dsl.errors import EerieError, EerieWarning
 from eerie_dsl.ir.dtypes import (
@@ -307,6 +313,7 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "associative_scan",
     "astype",
     "atan",
     "atan2",
@@ -330,12 +337,14 @@ __all__ = [
     "can_cast",
     "cbrt",
     "ceil",
+    "checkpoint",
     "clip",
     "column_stack",
     "complex64",
     "complex128",
     "compress",
     "concat",
+    "cond",
     "config",
     "conj",
     "convolution",
@@ -351,6 +360,8 @@ __all__ = [
     "cross",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_jvp",
+    "custom_vjp",
     "deg2rad",
     "devices",
     "diag",
@@ -394,16 +405,19 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fori_loop",
     "from_dlpack",
     "full",
     "full_like",
     "fuse",
     "gelu",
     "geomspace",
+    "grad",
     "gradient",
     "greater",
     "greater_equal",
     "heaviside",
+    "hessian",
     "histogram",
     "histogram2d",
     "histogram_bin_edges",
@@ -427,13 +441,16 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
+    "jacobian",
     "jit",
+    "jvp",
     "kron",
     "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
     "linalg",
+    "linearize",
     "linspace",
     "log",
     "log1p",
@@ -507,6 +524,7 @@ __all__ = [
     "rot90",
     "round",
     "rsqrt",
+    "scan",
     "searchsorted",
     "select",
     "setdiff1d",
@@ -527,9 +545,11 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",
+    "switch",
     "take",
     "take_along_axis",
     "tan",
@@ -558,20 +578,31 @@ __all__ = [
     "unique_values",
     "unstack",
     "unwrap",
+    "value_and_grad",
     "vander",
     "var",
     "vecdot",
+    "vjp",
+    "vmap",
     "vstack",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]
 
 
-if not TYPE_CHECKING:  # or every misspelt name would pass a type check
+if TYPE_CHECKING:
+    from eerie_dsl import fft, linalg, random
+else:  # or every misspelt name would pass a type check
 
     def __getattr__(name: str) -> object:
-        # NumPy's names of what has another one here get an error that says so.
+        # These are imported when they are first used; NumPy's names of what has another one here get an error that
+        # says so.
+        if name in ("fft", "linalg", "random"):
+            from importlib import import_module
+
+            return import_module(f"eerie_dsl.{name}")
         from eerie_dsl.api.numpy_names import missing
 
         raise missing(name)

@@ -15,6 +15,7 @@ from eerie_dsl.ir.scope import state
 from eerie_dsl.ops.composite.promotion import Operand, as_dtype, scalar, strong
 from eerie_dsl.ops.composite.shape import stack
 from eerie_dsl.ops.constant import constant_of
+from eerie_dsl.ops.identity import alias
 from eerie_dsl.runtime import array_of, from_dlpack, from_numpy, to_numpy
 
 ArrayLike = Any
@@ -65,7 +66,10 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
     else:
         node = _from_numpy(_exported(value), copy)
     if copy and isinstance(value, Recorded) and state.scope is None:
-        node = placeholder(node.aval, value=from_numpy(to_numpy(value.buffer(), node.aval), node.dtype, copy=True))
+        if state.tape is None:
+            node = placeholder(node.aval, value=from_numpy(to_numpy(value.buffer(), node.aval), node.dtype, copy=True))
+        else:
+            node = alias(node)  # memory of its own comes with its evaluation
     return node if dtype is None else as_dtype(node, _dtype(dtype))
 
 

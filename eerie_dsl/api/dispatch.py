@@ -15,6 +15,7 @@ import numpy as np
 
 from eerie_dsl.api.conversion import Recorded
 from eerie_dsl.api.info import namespace
+from eerie_dsl.api.moving import refuse_moving
 from eerie_dsl.api.numpy_names import RENAMED
 from eerie_dsl.errors import ArgumentError, DTypeError, TracerError
 from eerie_dsl.ir.dtypes import dtype as _dtype
@@ -236,6 +237,10 @@ def _on_host(name: str, function: Callable[..., Any], args: Sequence[Any], keywo
             hint="use the functions of eerie_dsl, or move this line out of the traced function",
         )
     result = function(*_converted(args, _value), **_converted(keywords, _value))
+    if state.tape is not None and _inexact(result):
+        used: list[Any] = []
+        _converted([*args, *keywords.values()], used.append)
+        refuse_moving(name, [x.node for x in used])
     out = keywords.get("out")
     return result if out is not None else _returned(result)
 
@@ -251,6 +256,12 @@ def _returned(result: Any) -> Any:
             return result  # objects, strings, dates
         return namespace().asarray(result)
     return result
+
+
+def _inexact(result: Any) -> bool:
+    if isinstance(result, tuple | list):
+        return any(map(_inexact, result))
+    return isinstance(result, np.ndarray | np.generic) and result.dtype.kind not in "biu"
 
 
 def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:

@@ -120,7 +120,7 @@ def _store(nodes: Sequence[Node], values: Sequence[Any]) -> None:
             node.forget()
         else:
             node.depth = 0
-            state.tape.append(node)
+            state.tape.evaluated.append(node)
 
 
 def _interpret(graph: Graph) -> list[Any]:

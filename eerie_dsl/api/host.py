@@ -10,6 +10,7 @@ import numpy as np
 from eerie_dsl.api import evaluation
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import ArrayLike, lift
+from eerie_dsl.api.moving import refuse_moving
 from eerie_dsl.errors import InvalidValueError, TracerError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as _dtype
@@ -29,18 +30,22 @@ def on_host(name: str, function: Callable[..., Any], *operands: ArrayLike, inste
     Raises:
         TracerError: a function is being traced.
         InvalidValueError: NumPy found the values at fault, such as a singular matrix.
+        MissingRuleError: a derivative is being taken, and would lose its way here.
     """
     if state.scope is not None:
         raise TracerError(f"{name} runs in NumPy, and {state.scope.name} is being traced: no values yet", hint=instead)
     nodes = [lift(x) for x in operands]
     evaluation.evaluate(nodes)
-    arrays = [evaluation.array_of(n) for n in nodes]
+    values = [evaluation.array_of(n) for n in nodes]
     try:
         with np.errstate(all="ignore"):
-            results = function(*arrays)
+            results = function(*values)
     except np.linalg.LinAlgError as error:
         raise InvalidValueError(f"{name}: {error}") from None
-    return tuple(map(held, results)) if isinstance(results, tuple) else held(results)
+    arrays = [held(r) for r in results] if isinstance(results, tuple) else [held(results)]
+    if any(a.dtype.is_inexact for a in arrays):
+        refuse_moving(name, nodes)
+    return tuple(arrays) if isinstance(results, tuple) else arrays[0]
 
 
 def held(value: Any) -> Array:

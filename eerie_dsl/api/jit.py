@@ -45,6 +45,7 @@ class _Entry:
         "captured",
         "closed",
         "donated",
+        "fast",
         "guards",
         "loaded",
         "outside",
@@ -55,21 +56,39 @@ class _Entry:
         "trace",
     )
 
-    def __init__(self, traced: Trace, guards: Guards, loaded: Loaded, donated: tuple[int, ...]) -> None:
+    loaded: Loaded
+    run: Any
+    shared: list[bool]
+    outside: list[tuple[Any, Aval, bool]]
+
+    def __init__(
+        self, traced: Trace, guards: Guards, donated: tuple[int, ...], fast: tuple[Aval | type, ...] | None
+    ) -> None:
         self.trace = traced
         self.guards = guards
-        self.loaded = loaded
-        self.run = loaded.run
+        self.fast = fast
         self.avals = traced.graph.in_avals
-        self.shared = [i in loaded.shared for i in range(len(self.avals))]
         self.donated = donated
         self.captured = traced.captured
-        first = len(self.avals) - len(self.captured)
-        self.outside = list(zip(self.captured, self.avals[first:], self.shared[first:], strict=True))
-        self.arrays = [(c, a) for c, a, _ in self.outside if not isinstance(c, Node)]
+        captured_avals = self.avals[len(self.avals) - len(self.captured) :]
+        self.arrays = [(c, a) for c, a in zip(self.captured, captured_avals, strict=True) if not isinstance(c, Node)]
         self.settings = config.snapshot()
         self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
         self.closed = guards.empty and not self.captured
+
+    @property
+    def ready(self) -> bool:
+        """Whether the program is there. What is part of other programs only has none of its own."""
+        return hasattr(self, "loaded")
+
+    def load(self, name: str) -> None:
+        """Compile the trace, or find its program."""
+        loaded = load(self.trace.graph, name=name, mode=config.evaluation)
+        self.run = loaded.run
+        self.shared = [i in loaded.shared for i in range(len(self.avals))]
+        first = len(self.avals) - len(self.captured)
+        self.outside = list(zip(self.captured, self.avals[first:], self.shared[first:], strict=True))
+        self.loaded = loaded
 
     def valid(self) -> bool:
         """Whether everything that the function saw is as it was."""
@@ -106,7 +125,7 @@ class Jitted(Generic[P, R]):
         self.traces = 0
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs and state.scope is None:
+        if not kwargs and state.scope is None and state.tape is None:
             # One loop without a call, an exception or a comprehension: each costs as much as all the rest of it.
             types: list[Aval | type] = []
             views: list[Any] = []
@@ -137,7 +156,8 @@ class Jitted(Generic[P, R]):
                 entry = self._fast.get(tuple(types))
                 if entry is not None and entry.settings is config.snapshot() and (entry.closed or entry.valid()):
                     if not plain:
-                        views = list(map(buffer_of, views, entry.avals, entry.shared))
+                        found = zip(args, views, entry.avals, entry.shared, strict=False)
+                        views = [v if type(a) is Array else buffer_of(v, t, shared) for a, v, t, shared in found]
                     if entry.captured:
                         views += entry.hidden()
                     results = entry.run(views)
@@ -153,12 +173,13 @@ class Jitted(Generic[P, R]):
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             leaves, entry = self._entry(args, kwargs)
+            if state.scope is not None or state.tape is not None:
+                return self._inlined(entry, leaves)
+            self._load(entry)
         except EerieError as error:
             if config.traceback == "full":
                 raise
             raise error.with_traceback(user_frames(error.__traceback__)) from error.__cause__
-        if state.scope is not None:
-            return self._inlined(entry, leaves)
         shared = entry.loaded.shared
         views = [
             buffer_of(leaf, node.aval, i in shared)
@@ -198,12 +219,20 @@ class Jitted(Generic[P, R]):
         classes = () if isinstance(structure, int) else tree.node_types(structure)
         guards = Guards(self.__wrapped__, *classes, *(s.value for s in static), inputs=traced.captured)
         self._count(types, stale)
-        loaded = load(traced.graph, name=self._name, mode=config.evaluation)
-        entry = _Entry(traced, guards, loaded, self._donated(args, kwargs))
-        self._entries[key] = entry
-        if isinstance(structure, int) and not static and not entry.donated:
-            self._fast[tuple(SCALAR_OF[t.aval] if t.weak else t.aval for t in types)] = entry
+        donated = self._donated(args, kwargs)
+        plain = isinstance(structure, int) and not static and not donated
+        fast = tuple(SCALAR_OF[t.aval] if t.weak else t.aval for t in types) if plain else None
+        entry = self._entries[key] = _Entry(traced, guards, donated, fast)
         return entry
+
+    def _load(self, entry: _Entry) -> None:
+        if entry.ready:
+            return
+        with self._lock:
+            if not entry.ready:
+                entry.load(self._name)
+                if entry.fast is not None:
+                    self._fast[entry.fast] = entry
 
     def _trace(self, structure: Any, types: tuple[Leaf, ...], static: tuple[Any, ...]) -> Trace:
         def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -267,6 +296,7 @@ class Jitted(Generic[P, R]):
         <lambda>: 1 kernel for host...
         """
         _, entry = self._entry(args, kwargs)
+        self._load(entry)
         return Report(entry.loaded, self._name)
 
     def clear(self) -> None:

@@ -30,6 +30,15 @@ def to_read(key: Any, shape: Shape) -> Parts:
     Raises:
         IndexingError: an index is out of range.
     """
+    parts = key if type(key) is tuple else (key,)
+    plain, numbers = True, False
+    for part in parts:
+        if type(part) is int:
+            numbers = True
+        elif type(part) is not slice and part is not None and part is not Ellipsis:
+            plain = False
+    if plain:
+        return _moving(parts, shape) if numbers else parts
     return _settled(_moving(lifted(key), shape), shape)
 
 
@@ -109,7 +118,7 @@ def _known(node: Node) -> Any:
     """The value of a node that has one: written in the program, given, or computed before."""
     if node.op is constant:
         return constant.reference(**node.params)
-    return array_of(node) if node.op is None and state.scope is None else None
+    return array_of(node) if (node.op is None or node.value is not None) and state.scope is None else None
 
 
 def _is_mask(part: Any) -> bool:

@@ -131,7 +131,7 @@ class Protocols(Methods):
         """The parts along the first axis; outside a trace the array is computed first, once."""
         if not self._aval.ndim:
             raise ArgumentError("a 0-d array cannot be iterated over", hint="use item() for its value")
-        if state.scope is not None:
+        if state.scope is not None or state.tape is not None:
             return iter(namespace().unstack(self))
         part = Aval(self._aval.shape[1:], self._aval.dtype)
         values = self.numpy()

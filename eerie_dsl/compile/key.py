@@ -12,7 +12,7 @@ from eerie_dsl.digest import digest, text_digest
 from eerie_dsl.version import __version__
 
 # What decides the code that a graph and a target become.
-_SOURCES = ("ir", "ops", "lowering", os.path.join("compile", "driver.py"))
+_SOURCES = ("ir", "ops", "transforms", "lowering", os.path.join("compile", "driver.py"))
 
 
 class Key(NamedTuple):

@@ -42,6 +42,8 @@ class Primitive:
     """A value written in the graph itself; has no operands."""
     commutative: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
+    sequential: ClassVar[bool] = False
+    """The graphs among its parameters are run many times, one run after the other."""
     _typed: dict[Any, tuple[Type, Params]]
 
     @property
@@ -108,13 +110,22 @@ class Primitive:
         """``vjp(ct, out, *inputs, **params)``: cotangents of the operands for that of the result; None for none."""
         raise self._missing("vjp")
 
-    def batch(self, *args: Any, **params: Any) -> tuple[Node, int | None]:
+    def jvp(self, *args: Any, **params: Any) -> Any:
+        """``jvp(tangents, out, *inputs, **params)``: the tangent of the result for those of the operands, None for
+        zero; a list of them for several results. Only for what should not be done by transposing the vjp."""
+        raise self._missing("jvp")
+
+    def batch(self, *args: Any, **params: Any) -> tuple[Node, int | None] | list[tuple[Node, int | None]]:
         """``batch(inputs, dims, **params)``: over operands with an extra axis at ``dims`` (None where there is
-        none); gives the result and where the axis is in it."""
+        none); gives the result and where the axis is in it, a list of these for several results."""
         raise self._missing("batching")
 
     def passthrough(self, *args: Any, **params: Any) -> Node | None:
         """``passthrough(*inputs, **params)``: the operand that the operation would give back unchanged, if any."""
+        return None
+
+    def extends(self, *args: Any, **params: Any) -> Params | None:
+        """The parameters with which the operation gives only the first of the results that it gives with these."""
         return None
 
     def literal_of(self, array: Any, aval: Aval) -> Node:

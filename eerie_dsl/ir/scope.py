@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,9 +29,24 @@ class Scope:
         self.captured: dict[int, tuple[Any, Any]] = {}
 
 
+class Tape:
+    """Derivatives being taken, of a thread.
+
+    Attributes:
+        evaluated: nodes that have a value by now and still know how it was computed.
+        moving: what the derivatives are taken by.
+    """
+
+    __slots__ = ("evaluated", "moving")
+
+    def __init__(self) -> None:
+        self.evaluated: list[Any] = []
+        self.moving: set[Any] = set()
+
+
 class _State(threading.local):
     scope: Scope | None = None
-    tape: list[Any] | None = None
+    tape: Tape | None = None
 
 
 state = _State()
@@ -55,19 +70,19 @@ def tracing(name: str, *, inline: bool = False) -> Iterator[Scope]:
 
 
 @contextmanager
-def taping() -> Iterator[None]:
-    """Keep how values were computed, of this thread: a derivative is about to be taken.
+def taping(moving: Sequence[Any]) -> Iterator[None]:
+    """Keep how values are computed, of this thread: a derivative is about to be taken by the nodes ``moving``.
 
     Outside, a node that was evaluated forgets its operands.
     """
     outer = state.tape
-    if outer is not None:
-        yield
-        return
-    tape = state.tape = []
+    tape = state.tape = outer or Tape()
+    tape.moving.update(moving)
     try:
         yield
     finally:
-        state.tape = None
-        for node in tape:
-            node.forget()
+        tape.moving.difference_update(moving)
+        state.tape = outer
+        if outer is None:
+            for node in tape.evaluated:
+                node.forget()

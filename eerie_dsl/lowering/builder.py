@@ -18,8 +18,11 @@ from iree.compiler import ir
 from iree.compiler.dialects import arith, linalg, tensor
 
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import bool_, complex128, float64, int64
+from eerie_dsl.ir.dtypes import bool_, complex128, int64
 from eerie_dsl.lowering.contraction import contraction
+from eerie_dsl.lowering.extended import extended
+from eerie_dsl.lowering.fills import dense_complex128, filled
+from eerie_dsl.lowering.loops import branch, for_loop, while_loop
 from eerie_dsl.lowering.region import region
 from eerie_dsl.lowering.scalar import Scalar, ScalarEmitter, element_type
 from eerie_dsl.lowering.schedule import Tiles
@@ -45,13 +48,13 @@ from eerie_dsl.lowering.values import (
 class Builder:
     """Emits IR at MLIR's current insertion point. Values go in and out as `Tensor` or deferred descriptions."""
 
-    def __init__(self, lower_graph: Callable[[Any, Sequence[Value]], list[Value]], *, tiled: bool) -> None:
+    def __init__(self, lower_graph: Callable[..., list[Value]], *, tiled: bool) -> None:
         self.lower_graph = lower_graph
-        """Lower a graph given as a parameter on values of this builder; gives its results."""
+        """``lower_graph(graph, values, leave=False)``: a graph's results; those that ``leave`` own their memory."""
         self.tiled = tiled
         """Whether kernels may carry tile sizes: those of `schedule` are for CPUs."""
         self.loc = ir.Location.unknown()
-        self._holds: Scalar | None = None
+        self.holds: Scalar | None = None  # True, and does not look it
 
     @contextmanager
     def at(self, loc: ir.Location) -> Iterator[None]:
@@ -97,11 +100,7 @@ class Builder:
 
         IREE drops every plain copy, so each element is chosen by a condition that only looks unknown.
         """
-        if self._holds is None:
-            true = ScalarEmitter().constant(True, bool_).value
-            known = ir.Operation.create("util.optimization_barrier", [true.type], [true])
-            self._holds = Scalar(known.result, bool_)
-        holds = self._holds
+        holds = self._true()
         return self.map(x.aval, lambda s, e: s.select(holds, e, 0), x)
 
     def apart(self, x: Value) -> Tensor:
@@ -110,12 +109,33 @@ class Builder:
         known = ir.Operation.create("util.optimization_barrier", [tensor_type(x.aval)], [made.value])
         return Tensor(x.aval, known.result)
 
+    def after(self, x: Value, token: Value) -> Value:
+        """``x``, read when ``token`` is there: the compiler does not find that it is ``x``, nor that the condition by
+        which its elements are chosen, which needs the token, is always True."""
+        if not token.aval.size:
+            return self.own(x)
+        holds = self._true()
+        # A slice: reading at 0 and 0 miscompiles where IREE makes it part of the token's own kernel.
+        one = Aval((1,) * token.aval.ndim, token.aval.dtype)
+        first = self.extract_slice(token, one, [0] * token.aval.ndim, [1] * token.aval.ndim)
+        first = self.reshape(first, one.with_shape(()))
+        there = self.map(Aval((), bool_), lambda s, e: s.bit_or(holds, s.compare("eq", e, 0)), first)
+        everywhere = self.view(self.tensor(there), x.aval.with_dtype(bool_), ())
+        return self.map(x.aval, lambda s, c, e: s.select(c, e, 0), everywhere, x)
+
+    def _true(self) -> Scalar:
+        if self.holds is None:
+            true = ScalarEmitter().constant(True, bool_).value
+            known = ir.Operation.create("util.optimization_barrier", [true.type], [true])
+            self.holds = Scalar(known.result, bool_)
+        return self.holds
+
     # Tensors.
 
     def dense(self, out: Aval, array: np.ndarray[Any, Any]) -> Tensor:
         """A constant of several elements, kept in the program."""
         if out.dtype is complex128:
-            return self._complex128(out, array)
+            return dense_complex128(self, out, array)
         raw = array if out.dtype.kind in ("bool", "complex") else array.view(f"u{array.itemsize}")
         attr = ir.DenseElementsAttr.get(np.ascontiguousarray(raw), type=element_type(out.dtype), shape=list(out.shape))
         return Tensor(out, arith.constant(tensor_type(out), attr))
@@ -126,17 +146,7 @@ class Builder:
 
     def filled(self, out: Aval, number: Any) -> ir.Value:
         """A fresh tensor filled with a number."""
-        if out.dtype is complex128:
-            return self._complex128(out, np.full((1,) * out.ndim, number, complex)).value
-        scalar = ScalarEmitter().constant(number, out.dtype)
-        return linalg.fill(scalar.value, outs=[self.empty(out)])
-
-    def _complex128(self, out: Aval, array: np.ndarray[Any, Any]) -> Tensor:
-        # IREE fills buffers with patterns of 64 bits at most, and its compiler crashes on constants of 128.
-        part = Aval(array.shape, float64)
-        dims = tuple(None if n == 1 else a for a, n in enumerate(array.shape))
-        parts = [(self.dense(part, np.ascontiguousarray(p)), dims) for p in (array.real, array.imag)]
-        return self.generic(out, out.shape, parts, tuple(range(out.ndim)), lambda s, re, im: s.complex(re, im))
+        return filled(self, out, number)
 
     def tensor(self, x: Value) -> Tensor:
         """``x`` as a tensor in the IR, emitted once."""
@@ -264,7 +274,7 @@ class Builder:
             return self.splat(out, number)
         if x.aval.shape == out.shape:
             return x
-        fresh = self.filled(out, number)
+        fresh = filled(self, out, number, own=True)
         value = tensor.insert_slice(
             self.tensor(x).value, fresh, [], [], [], list(starts), list(x.aval.shape), list(strides)
         )
@@ -303,7 +313,9 @@ class Builder:
             "dimension_map": ir.DenseI64ArrayAttr.get(list(range(places.aval.shape[1]))),
             "unique_indices": ir.BoolAttr.get(False),
         }
-        return self._extended("scatter", [updates, places], [self.filled(out, number)], attributes, [out], body)
+        return extended(
+            self, "scatter", [updates, places], [filled(self, out, number, own=True)], attributes, [out], body
+        )
 
     def scan(self, x: Value, axis: int, number: Any, body: Body) -> Tensor:
         """``body(s, element so far, element)`` run along ``axis``, every step kept; ``number`` changes nothing."""
@@ -315,34 +327,15 @@ class Builder:
             "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 2]),
         }
         outs = [self.empty(out), self.filled(last, number)]
-        return self._extended("scan", [x], outs, attributes, [out, last], body)
-
-    def _extended(
-        self,
-        name: str,
-        values: Sequence[Value],
-        destinations: Sequence[ir.Value],
-        attributes: dict[str, ir.Attribute],
-        outs: Sequence[Aval],
-        body: Body,
-    ) -> Tensor:
-        # The dialect iree_linalg_ext has no Python bindings of its own. Producers fused into these operations would
-        # put their whole result on the stack.
-        operands = [*(self.apart(v).value for v in values), *destinations]
-        types = [tensor_type(o) for o in outs]
-        op = ir.Operation.create(f"iree_linalg_ext.{name}", types, operands, attributes, regions=1)
-        kind = element_type(outs[0].dtype)
-        block = op.regions[0].blocks.append(kind, kind)
-        with ir.InsertionPoint(block):
-            result = body(ScalarEmitter(), *(Scalar(a, outs[0].dtype) for a in block.arguments))
-            ir.Operation.create("iree_linalg_ext.yield", operands=[result.value])
-        return Tensor(outs[0], op.results[0])
+        return extended(self, "scan", [x], outs, attributes, [out, last], body)
 
     def region(
         self, values: Sequence[Value], outs: Sequence[Aval], body: Callable[..., Sequence[Value]]
     ) -> list[Tensor]:
         """``body(*values)`` as one dispatch region: one kernel, whatever the compiler would have chosen."""
         return region(self, values, outs, body)
+
+    for_loop, while_loop, branch = for_loop, while_loop, branch
 
     # Building a description into a body.
 

@@ -41,7 +41,11 @@ def build(graph: Graph, *, tiled: bool = True, apart: bool = False) -> ir.Module
             results = [tensor_type(a) for a in graph.out_avals]
             main = func.FuncOp(ENTRY, (arguments, results))
             with ir.InsertionPoint(main.add_entry_block()):
-                builder = Builder(lambda inner, values: _lower(builder, inner, values, ids), tiled=tiled)
+
+                def inside(inner: Graph, values: Sequence[Value], *, leave: bool = False) -> list[Value]:
+                    return _lower(builder, inner, values, ids, leave=leave, apart=apart and leave)
+
+                builder = Builder(inside, tiled=tiled)
                 values: list[Value] = [Tensor(a, v) for a, v in zip(graph.in_avals, main.arguments, strict=True)]
                 outputs = _lower(builder, graph, values, ids, leave=True, apart=apart)
                 func.ReturnOp([builder.tensor(v).value for v in outputs])
@@ -66,7 +70,7 @@ def _lower(
     leave: bool = False,
     apart: bool = False,
 ) -> list[Value]:
-    # Results that ``leave`` the function must not lie in the memory of its arguments.
+    # Results that ``leave`` the function, or a region of a loop, must not lie in the memory of its arguments.
     leaving = set(map(id, graph.outputs)) if leave else set()
     kept = materialised(graph)
     # Results that only leave the graph are left to the caller, who may emit several of them as one kernel.
@@ -121,9 +125,12 @@ def _may_be_argument(value: Value) -> bool:
         op = found.owner
         if op.name == "linalg.generic":
             return "reduction" not in str(op.attributes["iterator_types"])
-        if op.name not in ("tensor.collapse_shape", "tensor.expand_shape", "tensor.extract_slice"):
+        if op.name == "util.optimization_barrier":
+            found = op.operands[ir.OpResult(found).result_number]
+        elif op.name in ("tensor.collapse_shape", "tensor.expand_shape", "tensor.extract_slice"):
+            found = op.operands[0]
+        else:
             return False
-        found = op.operands[0]
     return True
 
 

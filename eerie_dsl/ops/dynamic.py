@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from eerie_dsl.errors import DTypeError, ShapeError
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import INTEGERS, bool_, int64
@@ -93,7 +95,7 @@ class DynamicUpdate(Primitive):
         return x
 
     def reference(self, x: Any, update: Any, *starts: Any) -> Any:
-        result = x.copy()
+        result = np.array(x)  # of no dimension, x may be a NumPy scalar
         result[_window(x.shape, starts, update.shape)] = update
         return result
 

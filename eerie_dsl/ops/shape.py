@@ -18,6 +18,7 @@ from eerie_dsl.ops.base import REAL, check_dtype
 
 Axes = tuple[int, ...]
 Batched = tuple[Node, int | None]
+"""A node, and where the axis of the examples is in it; None where all of them share it."""
 
 
 def front(x: Node, axis: int | None) -> Node:

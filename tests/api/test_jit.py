@@ -538,3 +538,14 @@ def test_fuse_is_one_kernel() -> None:
     x = np.ones((4, 4), np.float32)
     np.testing.assert_allclose(f(x), np.exp(x) * 2 + 1, rtol=1e-6)
     assert "fused" in str(f.trace(x))
+
+
+def test_arrays_numpy_arrays_and_numbers_are_mixed_in_any_order_at_every_call():
+    f = eerie.jit(lambda a, b, c: a * b + c)
+    x, y = eerie.asarray([1.0, 2.0]), np.array([3.0, 4.0], np.float32)
+    eerie.eval(x)
+    for _ in range(3):
+        np.testing.assert_array_equal(f(2.0, x, y).numpy(), [5.0, 8.0])
+        np.testing.assert_array_equal(f(x, 2, y).numpy(), [5.0, 8.0])
+        np.testing.assert_array_equal(f(y, x, 1).numpy(), [4.0, 9.0])
+        np.testing.assert_array_equal(f(x, y, x).numpy(), [4.0, 10.0])

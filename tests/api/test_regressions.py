@@ -397,3 +397,16 @@ def test_warnings_and_errors_name_the_line_of_the_user():
         for n in range(20):
             f(np.zeros(n, np.float32))
     assert [w.filename for w in found if w.category is EerieWarning] == [__file__]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64, np.complex128, np.int32])
+def test_equal_fills_do_not_share_what_is_written_into_them(dtype):
+    """IREE makes one of equal fills; two slices inserted into it each found the other's elements."""
+
+    def f(a, xp):
+        up, down = a[:1] * xp.sum(a), a[1:] * xp.sum(a)
+        return xp.pad(up, ((0, 1), (0, 0))), xp.pad(down, ((1, 0), (0, 0)))
+
+    a = np.arange(1, 7).reshape(2, 3).astype(dtype)
+    for found, wanted in zip(eerie.jit(lambda a: f(a, eerie))(a), f(a, np), strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted)

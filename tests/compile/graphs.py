@@ -5,9 +5,6 @@ from __future__ import annotations
 from eerie_dsl.errors import Source
 from eerie_dsl.ir import Aval, Graph, Node, Primitive, dtypes, placeholder
 from eerie_dsl.ops.arithmetic import add, multiply
-from eerie_dsl.ops.complex import complex_, imag, real
-from eerie_dsl.ops.composite.contraction import matmul
-from eerie_dsl.ops.shape import pad
 
 
 def small(size: int = 8) -> Graph:
@@ -40,10 +37,3 @@ def without_lowering(source: Source) -> Graph:
     y = unlowerable(x)
     node = Node(y.op, y.inputs, y.params, y.aval, source)
     return Graph.of([x], [node])
-
-
-def refused_when_fused() -> Graph:
-    """Two paddings of what one kernel computes, which the compiler makes one kernel of and then refuses."""
-    a, b = (placeholder(Aval((8, 8), dtypes.float32)) for _ in range(2))
-    z = complex_(matmul(a, b), matmul(b, a))
-    return Graph.of([a, b], [pad(part(z), low=(0, 0), high=(2, 0), interior=(0, 0), value=0) for part in (real, imag)])

@@ -17,7 +17,7 @@ from eerie_dsl.compile import Cache, Target, compile_graph, compile_module, get_
 from eerie_dsl.config import config
 from eerie_dsl.errors import CompileError, MissingRuleError, Source
 
-from .graphs import refused_when_fused, slow, small, without_lowering
+from .graphs import slow, small, without_lowering
 
 HERE = str(Path(__file__).resolve())
 LOCAL = ("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu")
@@ -104,11 +104,6 @@ def test_a_graph_is_compiled_once_and_then_found(monkeypatch: pytest.MonkeyPatch
     assert (status.hit, status.reason) == (True, "")
     assert again.vmfb == program.vmfb
     assert again.kernels == program.kernels
-
-
-def test_what_the_compiler_refuses_in_one_piece_is_compiled_in_pieces() -> None:
-    program, _ = compile_graph(refused_when_fused())
-    assert program.rung == "one kernel for each operation"
 
 
 def test_a_program_carries_the_flags_of_its_target_and_misses_name_the_target() -> None:

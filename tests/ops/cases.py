@@ -41,6 +41,7 @@ from eerie_dsl.ops import (
     dynamic,
     exponential,
     histogram,
+    identity,
     indexing,
     logical,
     power,
@@ -384,6 +385,13 @@ def _transforms() -> Iterator[Case]:
     yield Case(f.irfft, (none,), {**one, "size": 6}, (complex64,), **rough)
 
 
+def _identities() -> Iterator[Case]:
+    for op in (identity.alias, identity.stop_gradient):
+        yield from elementwise(op, 1, ALL)
+    yield Case(identity.after, (Operand(SHAPE, special=True), Operand((3,))), dtypes=ALL)
+    yield Case(identity.after, (Operand(EMPTY), Operand(())))
+
+
 CASES = (
     *_elementwise(),
     *_casts(),
@@ -393,5 +401,6 @@ CASES = (
     *_ordering(),
     *_contractions(),
     *_transforms(),
+    *_identities(),
     *random_cases(),
 )

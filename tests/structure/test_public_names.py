@@ -30,8 +30,8 @@ def _not_a_reexport(source: str) -> list[str]:
                 continue
             case ast.FunctionDef(name="__getattr__" | "__dir__"):  # a re-export on first use
                 continue
-            case ast.If(test=ast.UnaryOp(op=ast.Not(), operand=ast.Name(id="TYPE_CHECKING")), body=body, orelse=[]) if (
-                all(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in body)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=[ast.FunctionDef(name="__getattr__")]) if (
+                all(isinstance(n, ast.Import | ast.ImportFrom) for n in body)
             ):
                 continue
             case _:

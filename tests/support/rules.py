@@ -79,7 +79,9 @@ def check_batch(op: Primitive, arrays: Sequence[Array], params: Mapping[str, Any
                 s[0] if d is None else np.ascontiguousarray(np.stack(s, d)) for s, d in zip(stacks, dims, strict=True)
             ]
             nodes = inputs_for(operands)
-            result, dim = op.batch(nodes, dims, **params)
+            found = op.batch(nodes, dims, **params)
+            assert isinstance(found, tuple)
+            result, dim = found
             got = check(Graph.of(nodes, [result])).evaluate(operands)[0]
             for k in range(size):
                 row = [s[k] for s in stacks]

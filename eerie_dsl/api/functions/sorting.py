@@ -1,6 +1,6 @@
 """Order along an axis. NaN counts as larger than everything else; equal elements keep their order.
 
-Outside a traced function NumPy sorts, at once; inside one it is a kernel.
+NumPy sorts at once, but it is a kernel inside a traced function, and an operation while a derivative is taken.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from eerie_dsl.ops.sort import order
 _INSIDE = "jit records it as a kernel"
 
 
-def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
+def argsort(x: ArrayLike, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Array:
     """The indices that put ``x`` in order along an axis, in int64.
 
     Args:
@@ -35,20 +35,20 @@ def argsort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable
     >>> argsort([3.0, 1.0, 2.0])
     Array([1, 2, 0], dtype=int64, device=cpu)
     """
-    if state.scope is not None:
+    if _recorded():
         return Array.of(rules.argsort(required(x), axis, descending))
     node, place = rules.sortable("argsort", required(x), axis)
     return on_host("argsort", lambda a: _order(a, place, descending), Array.of(node), instead=_INSIDE)  # type: ignore[no-any-return]
 
 
-def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
+def sort(x: ArrayLike, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Array:
     """``x`` in order along an axis; arguments and errors as of `argsort`.
 
     >>> sort([[3, 1], [2, 5]], descending=True)
     Array([[3, 1],
            [5, 2]], dtype=int64, device=cpu)
     """
-    if state.scope is not None:
+    if _recorded():
         return Array.of(rules.sort(required(x), axis, descending))
     node, place = rules.sortable("sort", required(x), axis)
 
@@ -61,7 +61,7 @@ def sort(x: ArrayLike, /, *, axis: int = -1, descending: bool = False, stable: b
     return on_host("sort", function, Array.of(node), instead=_INSIDE)  # type: ignore[no-any-return]
 
 
-def topk(x: ArrayLike, k: int, /, *, axis: int = -1) -> tuple[Array, Array]:
+def topk(x: ArrayLike, k: int, /, axis: int = -1) -> tuple[Array, Array]:
     """The ``k`` largest elements along an axis, largest first, and their indices in int64.
 
     Args:
@@ -78,7 +78,7 @@ def topk(x: ArrayLike, k: int, /, *, axis: int = -1) -> tuple[Array, Array]:
     >>> values, indices
     (Array([3, 2], dtype=int64, device=cpu), Array([0, 2], dtype=int64, device=cpu))
     """
-    if state.scope is not None:
+    if _recorded():
         values, indices = rules.topk(required(x), k, axis)
         return Array.of(values), Array.of(indices)
     node, place = rules.sortable("topk", required(x), axis)
@@ -89,6 +89,10 @@ def topk(x: ArrayLike, k: int, /, *, axis: int = -1) -> tuple[Array, Array]:
         return np.take_along_axis(a, first, place), first
 
     return on_host("topk", function, Array.of(node), instead=_INSIDE)  # type: ignore[no-any-return]
+
+
+def _recorded() -> bool:
+    return state.scope is not None or state.tape is not None
 
 
 def _order(a: Any, axis: int, descending: bool) -> Any:

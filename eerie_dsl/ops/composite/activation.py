@@ -94,8 +94,7 @@ def silu(x: Node) -> Node:
 @_rounded_once
 def softplus(x: Node) -> Node:
     """``log(1 + exp(x))``."""
-    size = ew.exp(ew.negative(ew.absolute(x)))
-    return ew.add(ew.maximum(x, constant.like(x, 0)), ew.log1p(size))
+    return ew.logaddexp(x, constant.like(x, 0))  # smooth at 0, which a maximum is not
 
 
 @_rounded_once

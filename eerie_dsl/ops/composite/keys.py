@@ -83,10 +83,10 @@ def token_of(parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
     token: list[Any] = []
     for part in parts:
         if type(part) is slice:
-            bounds = (part.start, part.stop, part.step)
-            if any(b is not None and type(b) is not int for b in bounds):
-                return None
-            token.append(bounds)
+            for bound in (start := part.start, stop := part.stop, step := part.step):
+                if bound is not None and type(bound) is not int:
+                    return None
+            token.append((start, stop, step))
         elif type(part) is int or part is None or part is Ellipsis:
             token.append(part)
         else:

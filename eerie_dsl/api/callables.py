@@ -1,0 +1,27 @@
+"""What messages call functions and their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from eerie_dsl.errors import Source, user_source
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The function's name, or that of its class."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def argument_names(function: Callable[..., Any], places: Iterable[int]) -> list[str]:
+    """What positional arguments are called, by their places."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = getattr(function, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    return [names[i] if i < len(names) else f"argument {i}" for i in places]
+
+
+def source_of(function: Callable[..., Any]) -> Source:
+    """The line of the user's that is running."""
+    return user_source() or Source("<unknown>", 0, name_of(function))

@@ -1,0 +1,1 @@
+"""Nodes to nodes: derivatives and batching of what was recorded."""

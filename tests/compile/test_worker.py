@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eerie_dsl.compile import service, worker
+from eerie_dsl.compile.driver import Compiled
+
+from .graphs import small
+
+
+class Refusing:
+    """A driver that refuses what it is given first."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+        self.modules: list[bytes] = []
+
+    def compile(self, module: bytes, flags: Sequence[str], on_phase: Callable[[str], None]) -> Compiled:
+        self.modules.append(module)
+        code = None if len(self.modules) <= self.refusals else b"code"
+        return Compiled(code, (), (), "vectorising kernels", "", 0.0)
+
+
+def answer(driver: Any) -> tuple[Any, ...]:
+    reading, writing = os.pipe()
+    try:
+        graph = small()
+        return worker._answer(driver, ("graph", graph.encode(), service._plain(graph.sources), ()), writing)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_what_is_refused_in_one_piece_is_tried_with_one_kernel_for_each_operation() -> None:
+    driver = Refusing(1)
+    done = answer(driver)
+    assert done[0] == "done"
+    assert done[4] == "one kernel for each operation"
+    assert driver.modules[0] != driver.modules[1]
+
+
+def test_what_is_refused_in_pieces_too_is_refused() -> None:
+    driver = Refusing(2)
+    assert answer(driver)[:2] == ("refused", "vectorising kernels")
+    assert len(driver.modules) == 2
