@@ -48,7 +48,7 @@ def user_source() -> Source | None:
         file = code.co_filename
         ours = _files.get(file)
         if ours is None:
-            ours = _files[file] = file.startswith(_PACKAGE) or _TREES in file
+            ours = _files[file] = _ours(file)
         if not ours:
             return _made(Source, (file, frame.f_lineno, code.co_name))
         frame = frame.f_back  # type: ignore[assignment]
@@ -64,7 +64,7 @@ def user_frames(trace: TracebackType | None) -> TracebackType | None:
     if trace is None:
         return None
     rest = user_frames(trace.tb_next)
-    if _ours(trace.tb_frame):
+    if _ours(trace.tb_frame.f_code.co_filename):
         return rest
     return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
 
@@ -73,14 +73,13 @@ def warn(message: str) -> None:
     """Give an `EerieWarning` at the user's line."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
-    while frame is not None and _ours(frame):
+    while frame is not None and _ours(frame.f_code.co_filename):
         frame = frame.f_back
         level += 1
     warnings.warn(message, EerieWarning, stacklevel=level)
 
 
-def _ours(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
+def _ours(file: str) -> bool:
     return file.startswith(_PACKAGE) or _TREES in file
 
 

@@ -11,13 +11,13 @@ from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.callables import name_of, source_of
 from eerie_dsl.api.conversion import lift
-from eerie_dsl.api.derivatives import like
+from eerie_dsl.api.derivatives import leaves_like
 from eerie_dsl.api.tracing import Leaf, Trace, trace
 from eerie_dsl.errors import ArgumentError
 from eerie_dsl.ir.graph import Graph, Node, placeholder
 from eerie_dsl.ir.primitive import project
 from eerie_dsl.ops.composite.promotion import strong
-from eerie_dsl.ops.constant import full
+from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.identity import alias
 from eerie_dsl.ops.identity import stop_gradient as _stop
 from eerie_dsl.transforms.checkpoint import checkpoint as _checkpoint
@@ -107,11 +107,11 @@ def custom_jvp(function: Function, rule: Function) -> Function:
 
     def pull(args: Sequence[Any], cts: Any) -> Any:
         leaves, structure = tree.flatten(tuple(args))
-        moving = [alias(full(strong(lift(leaf)).aval, 0)) for leaf in leaves]
+        moving = [alias(like(strong(lift(leaf)), 0)) for leaf in leaves]
         _, tangent = _pair(rule(tuple(args), tree.unflatten(structure, map(Array.of, moving))), "rule")
         outputs = [strong(lift(t)) for t in tree.leaves(tangent)]
         found = pullback(moving, outputs, [strong(lift(c)) for c in tree.leaves(cts)])
-        zeros = [full(n.aval, 0) if c is None else c for n, c in zip(moving, found, strict=True)]
+        zeros = [like(n, 0) if c is None else c for n, c in zip(moving, found, strict=True)]
         return tree.unflatten(structure, map(Array.of, zeros))
 
     return _with_derivative(function, pull)
@@ -137,7 +137,7 @@ def _with_derivative(function: Function, pull: Callable[[Sequence[Any], Any], An
             if not isinstance(found, tuple) or len(found) != len(given):
                 raise ArgumentError(f"the derivative of {name_of(function)} gives a tuple with one entry per argument")
             wanted = [strong(lift(leaf)) for leaf in tree.leaves(given)]
-            result = like("a cotangent", "the argument", found, tree.flatten(given)[1], wanted)
+            result = leaves_like("a cotangent", "the argument", found, tree.flatten(given)[1], wanted)
             return [Array.of(c) for c, n in zip(result, wanted, strict=True) if n.dtype.is_inexact]
 
         types = [*(Leaf(n.aval) for n in operands[:count]), *outputs]
@@ -165,7 +165,7 @@ def _aligned(primal: Graph, pulled: Graph, count: int, results: int) -> tuple[Gr
     )
     theirs = [placeholder(n.aval) for n in primal.inputs[count:]]
     captured = [*theirs, *own]
-    zeros = [full(n.aval, 0) for n in captured if n.dtype.is_inexact]
+    zeros = [like(n, 0) for n in captured if n.dtype.is_inexact]
     gradient = Graph.of([*arguments, *captured, *cts], [*pulled.outputs, *zeros])
     return Graph.of([*primal.inputs, *(placeholder(n.aval) for n in own)], primal.outputs), gradient
 

@@ -15,11 +15,11 @@ from eerie_dsl.ir.graph import Node, placeholder, rebuild
 from eerie_dsl.ir.scope import state, taping
 from eerie_dsl.ops.cast import cast
 from eerie_dsl.ops.composite.promotion import strong
-from eerie_dsl.ops.constant import full
+from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.identity import alias
 from eerie_dsl.transforms.forward import pushforward
 from eerie_dsl.transforms.paths import between
-from eerie_dsl.transforms.reverse import pullback, zeros
+from eerie_dsl.transforms.reverse import pullback
 
 Function = Callable[..., Any]
 
@@ -104,8 +104,10 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, *, has_
                 )
             if node.dtype.kind != "float":
                 raise DTypeError(f"grad of {name}, which gives {node.aval}: the value must be a real number")
-            found = pullback(aliased.nodes, [node], [full(node.aval, 1)])
-            gradients = aliased.build([zeros(n) if g is None else g for n, g in zip(aliased.nodes, found, strict=True)])
+            found = pullback(aliased.nodes, [node], [like(node, 1)])
+            gradients = aliased.build(
+                [like(n, 0) if g is None else g for n, g in zip(aliased.nodes, found, strict=True)]
+            )
         gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
         value = Array.of(node)
         return ((value, aux) if has_aux else value), gradient
@@ -157,10 +159,10 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Function]:
         # The backward pass is recorded now, on stand-ins: the nodes on the way may be evaluated before it is called.
         given = [placeholder(n.aval, scope=state.scope) for n in nodes]
         found = pullback(aliased.nodes, nodes, given)
-    cotangents = [zeros(n) if g is None else g for n, g in zip(aliased.nodes, found, strict=True)]
+    cotangents = [like(n, 0) if g is None else g for n, g in zip(aliased.nodes, found, strict=True)]
 
     def back(cotangent: Any) -> Any:
-        leaves = like("the cotangent", f"the value of {name}", cotangent, structure, nodes)
+        leaves = leaves_like("the cotangent", f"the value of {name}", cotangent, structure, nodes)
         return tuple(aliased.build(_substituted(given, cotangents, leaves)))
 
     return _built(structure, nodes), back
@@ -205,7 +207,7 @@ def linearize(function: Function, *primals: Any) -> tuple[Any, Function]:
         nodes, structure = _results(name, function(*aliased.values))
         given = [placeholder(n.aval, scope=state.scope) for n in aliased.nodes]
         found = pushforward(aliased.nodes, nodes, given)
-    pushed = [zeros(n) if t is None else t for n, t in zip(nodes, found, strict=True)]
+    pushed = [like(n, 0) if t is None else t for n, t in zip(nodes, found, strict=True)]
 
     def push(*tangents: Any) -> Any:
         if len(tangents) != len(primals):
@@ -213,7 +215,7 @@ def linearize(function: Function, *primals: Any) -> tuple[Any, Function]:
         leaves: list[Node] = []
         for path, tangent, of in zip(aliased.paths, tangents, aliased.structures, strict=True):
             primal = aliased.nodes[len(leaves) : len(leaves) + of.num_leaves]
-            leaves += like(f"the tangent of {path}", f"{path} of {name}", tangent, of, primal)
+            leaves += leaves_like(f"the tangent of {path}", f"{path} of {name}", tangent, of, primal)
         return _built(structure, _substituted(given, pushed, leaves))
 
     return _built(structure, nodes), push
@@ -261,7 +263,7 @@ def _built(structure: Any, nodes: Sequence[Node]) -> Any:
     return arrays[0] if structure is None else tree.unflatten(structure, arrays)
 
 
-def like(what: str, of: str, value: Any, structure: Any, nodes: Sequence[Node]) -> list[Node]:
+def leaves_like(what: str, of: str, value: Any, structure: Any, nodes: Sequence[Node]) -> list[Node]:
     """The leaves of a tree that must have the structure and shapes of another one, cast to its dtypes.
 
     Args:

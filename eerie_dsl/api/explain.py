@@ -91,7 +91,7 @@ class Report:
                     runs=kernel.dispatches,
                     bytes_read=kernel.bytes_read,
                     bytes_written=kernel.bytes_written,
-                    flops=sum(_flops(n) for n in own if not _holds_graph(n)) // max(kernel.dispatches, 1),
+                    flops=sum(n.flops for n in own if not _holds_graph(n)) // max(kernel.dispatches, 1),
                 )
             )
         self.kernels = tuple(kernels)
@@ -148,11 +148,6 @@ def _repeats(node: Node) -> bool:
 
 def _holds_graph(node: Node) -> bool:
     return any(isinstance(v, Graph) for v in node.params.values())
-
-
-def _flops(node: Node) -> int:
-    assert node.op is not None
-    return node.op.flops(*(i.aval for i in node.inputs), out=node.aval, **node.params)
 
 
 def _line(node: Node) -> str:

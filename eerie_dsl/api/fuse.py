@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from eerie_dsl.api.array import Array
+from eerie_dsl.api.callables import name_of, source_of
 from eerie_dsl.api.conversion import lift
 from eerie_dsl.api.tracing import Leaf, flatten, trace
-from eerie_dsl.errors import Source, user_source
 from eerie_dsl.ir.aval import TupleAval
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import project
@@ -34,13 +34,13 @@ def fuse(function: Callable[P, R], /) -> Callable[P, R]:
     >>> gelu_like(eerie.zeros((2,)))
     Array([0., 0.], dtype=float32, device=cpu)
     """
-    name = getattr(function, "__name__", "fused")
+    name = name_of(function)
 
     @functools.wraps(function)
     def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves, structure = flatten(args, kwargs)
         nodes = [lift(leaf) for leaf in leaves]
-        source = user_source() or Source("<unknown>", 0, name)
+        source = source_of(function)
         types = [Leaf(n.aval, n.weak) for n in nodes]
         inside = trace(function, name, source, types, structure, lambda a, k: (a, k))
         captured = [c if isinstance(c, Node) else lift(c) for c in inside.captured]

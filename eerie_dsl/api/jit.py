@@ -11,6 +11,7 @@ import numpy as np
 
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
+from eerie_dsl.api.callables import name_of, parameter_names, source_of
 from eerie_dsl.api.calls import SCALAR_OF, buffer_of, node_of
 from eerie_dsl.api.conversion import lift
 from eerie_dsl.api.explain import Report
@@ -20,7 +21,7 @@ from eerie_dsl.api.signature import Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
-from eerie_dsl.errors import ArgumentError, EerieError, Source, user_frames, user_source, warn
+from eerie_dsl.errors import ArgumentError, EerieError, Source, user_frames, warn
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype, numpy_dtypes
 from eerie_dsl.ir.graph import Node
@@ -119,7 +120,7 @@ class Jitted(Generic[P, R]):
         self._fast: dict[tuple[Aval | type | None, ...], _Entry] = {}
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.RLock()
-        self._name = getattr(function, "__name__", type(function).__name__)
+        self._name = name_of(function)
         code = getattr(function, "__code__", None)
         self._source = Source(code.co_filename, code.co_firstlineno, self._name) if code else None
         self.traces = 0
@@ -238,7 +239,7 @@ class Jitted(Generic[P, R]):
         def bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
             return self._signature.join(args, kwargs, static)
 
-        source = self._source or user_source() or Source("<unknown>", 0, self._name)
+        source = self._source or source_of(self.__wrapped__)
         return trace(self.__wrapped__, self._name, source, types, structure, bind)
 
     def _donated(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
@@ -272,7 +273,7 @@ class Jitted(Generic[P, R]):
         warn(f"{self._name} was traced {_MANY} times; {reason}")
 
     def _path(self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> str:
-        names = self._signature.positional or _parameter_names(self.__wrapped__)
+        names = self._signature.positional or parameter_names(self.__wrapped__)
         roots = [names[i] if i < len(names) else f"args[{i}]" for i in range(len(args))]
         found = [p for root, a in zip(roots, args, strict=True) for p in tree.paths(a, root)]
         found += [p for k in sorted(kwargs) for p in tree.paths(kwargs[k], k)]
@@ -334,11 +335,6 @@ class Bound:
     def traces(self) -> int:
         """How often the method has been traced, for all objects."""
         return self.__wrapped__.traces
-
-
-def _parameter_names(function: Any) -> tuple[str, ...]:
-    code = getattr(function, "__code__", None)
-    return code.co_varnames[: code.co_argcount] if code is not None else ()
 
 
 @overload

@@ -148,6 +148,6 @@ def _work(graph: Graph) -> float:
     bodies = [g for n in graph.nodes if n.op and n.op.sequential for g in n.params.values() if isinstance(g, Graph)]
     if bodies:
         return max(map(_work, bodies)) / _STEPS
-    flops: int = sum(n.op.flops(*(i.aval for i in n.inputs), out=n.aval, **n.params) for n in graph.nodes if n.op)
+    flops = graph.flops
     moved: int = sum(n.aval.nbytes for n in (*graph.inputs, *graph.outputs))
     return flops / 16 + moved / 8

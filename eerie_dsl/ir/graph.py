@@ -96,6 +96,11 @@ class Node:
         """Number of dimensions of the result."""
         return self.aval.ndim  # type: ignore[no-any-return]
 
+    @property
+    def flops(self) -> int:
+        """Arithmetic operations of one evaluation, as the primitive estimates them."""
+        return 0 if self.op is None else self.op.flops(*(i.aval for i in self.inputs), out=self.aval, **self.params)
+
     def forget(self) -> None:
         """Become an input: the value is there, and how it was computed is of no use any more."""
         self.op, self.inputs, self.params, self.depth = None, (), NO_PARAMS, 0
@@ -157,6 +162,11 @@ class Graph:
     def out_avals(self) -> tuple[Aval, ...]:
         """Types of the outputs."""
         return tuple(n.aval for n in self.outputs)
+
+    @property
+    def flops(self) -> int:
+        """Arithmetic operations of one evaluation of all nodes."""
+        return sum(n.flops for n in self.nodes)
 
     @property
     def sources(self) -> Sources:

@@ -44,7 +44,7 @@ class Fft(Primitive):
 
     def decompose(self, x: Node, *, inverse: bool, scale: float) -> Node:
         if x.aval.size == 0:
-            return full(x.aval, 0)
+            return like(x, 0)
         columns = _lines(real(x)), _lines(imag(x))
         return _joined(transform(columns, 1 if inverse else -1, scale), x.aval)
 

@@ -16,11 +16,6 @@ def closed(inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
     return simplify(Graph.of(inputs, outputs)).copied()
 
 
-def flops(graph: Graph) -> int:
-    """Arithmetic operations of one evaluation."""
-    return sum(n.op.flops(*(i.aval for i in n.inputs), out=n.aval, **n.params) for n in graph.nodes if n.op)
-
-
 def settled(start: Sequence[bool], step: Callable[[Flags], Sequence[bool]]) -> Flags:
     """Flags of the carries of a loop that one more step does not raise: ``step`` says which it leaves raised."""
     flags = list(start)

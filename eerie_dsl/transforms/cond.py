@@ -11,11 +11,11 @@ from eerie_dsl.ir.dtypes import bool_
 from eerie_dsl.ir.graph import Graph, Node, placeholder
 from eerie_dsl.ir.primitive import Cotangents, Primitive, project
 from eerie_dsl.ops.comparison import equal, less_equal
-from eerie_dsl.ops.constant import full, like
+from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.selection import select
 from eerie_dsl.ops.shape import broadcast, front
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import closed, flops, pushed
+from eerie_dsl.transforms.bodies import closed, pushed
 from eerie_dsl.transforms.reverse import pullback
 from eerie_dsl.transforms.scan import in_front
 
@@ -113,7 +113,7 @@ class Cond(Primitive):
         return [(n, 0 if m else None) for n, m in zip(_choice(index, fronts, graphs), several, strict=True)]
 
     def flops(self, *avals: Aval, out: Type, **params: Graph) -> int:
-        return max(flops(g) for g in _listed(params))
+        return max(g.flops for g in _listed(params))
 
 
 def _choice(index: Node, operands: Sequence[Node], parts: Sequence[tuple[list[Node], list[Node]]]) -> list[Node]:
@@ -123,7 +123,7 @@ def _choice(index: Node, operands: Sequence[Node], parts: Sequence[tuple[list[No
 
 
 def _filled(found: Sequence[Node | None], types: Sequence[Node], reached: Sequence[bool]) -> list[Node]:
-    return [full(t.aval, 0) if f is None else f for f, t, r in zip(found, types, reached, strict=True) if r]
+    return [like(t, 0) if f is None else f for f, t, r in zip(found, types, reached, strict=True) if r]
 
 
 def _selected(

@@ -47,7 +47,7 @@ class Custom(Primitive):
         return [(project(many, index=i), 0) for i in range(len(graph.outputs))]
 
     def flops(self, *avals: Aval, out: Type, graph: Graph, pullback: Graph) -> int:
-        return sum(n.op.flops(*(i.aval for i in n.inputs), out=n.aval, **n.params) for n in graph.nodes if n.op)
+        return graph.flops
 
 
 custom = Custom()

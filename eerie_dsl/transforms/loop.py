@@ -10,12 +10,12 @@ from eerie_dsl.ir.aval import Aval, TupleAval, Type
 from eerie_dsl.ir.dtypes import bool_
 from eerie_dsl.ir.graph import Graph, Node, placeholder
 from eerie_dsl.ir.primitive import Cotangents, Primitive, project
-from eerie_dsl.ops.constant import full
+from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.reduction import reduce_any
 from eerie_dsl.ops.selection import select
 from eerie_dsl.ops.shape import broadcast, front
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import Flags, closed, flops, pushed, settled
+from eerie_dsl.transforms.bodies import Flags, closed, pushed, settled
 from eerie_dsl.transforms.scan import in_front
 
 
@@ -95,7 +95,7 @@ class While(Primitive):
         constants, seen, carry = loop.parts(inputs)
 
         def moved(values: Sequence[Node | None], types: Sequence[Node]) -> list[Node]:
-            return [full(x.aval, 0) if t is None else t for t, x, m in zip(values, types, flags, strict=True) if m]
+            return [like(x, 0) if t is None else t for t, x, m in zip(values, types, flags, strict=True) if m]
 
         starts = moved(of_carries, carry)
         asked = [placeholder(a) for a in loop.test.in_avals]
@@ -169,7 +169,7 @@ class While(Primitive):
     def flops(self, *avals: Aval, out: Type, **params: Any) -> int:
         # How many steps there will be is not known; one is the least that says something of the size.
         loop = _Loop(**params)
-        return flops(loop.body) + flops(loop.test)
+        return loop.body.flops + loop.test.flops
 
 
 while_loop = While()

@@ -78,8 +78,3 @@ def _accumulate(total: dict[Node, Any], node: Node, ct: Node | None) -> None:
 
 def _sum(a: Node | None, b: Node) -> Node:
     return b if a is None else add(a, b)
-
-
-def zeros(node: Node) -> Node:
-    """Zero of the type of a node."""
-    return full(node.aval, 0)

@@ -12,10 +12,10 @@ from eerie_dsl.ir.aval import Aval, TupleAval, Type
 from eerie_dsl.ir.graph import Graph, Node, placeholder
 from eerie_dsl.ir.primitive import Cotangents, Primitive, project
 from eerie_dsl.ops.arithmetic import add
-from eerie_dsl.ops.constant import constant, full
+from eerie_dsl.ops.constant import constant, like
 from eerie_dsl.ops.shape import broadcast, front, transpose
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import Flags, closed, flops, pushed, settled
+from eerie_dsl.transforms.bodies import Flags, closed, pushed, settled
 from eerie_dsl.transforms.reverse import pullback
 
 
@@ -117,7 +117,7 @@ class Scan(Primitive):
         passed = []
         for k in moving:
             parts = [n for n in (of_carries[k], asked.get(k)) if n is not None]
-            passed.append(add(*parts) if len(parts) == 2 else parts[0] if parts else full(outputs[k].aval, 0))
+            passed.append(add(*parts) if len(parts) == 2 else parts[0] if parts else like(outputs[k], 0))
         summed = {k: placeholder(c.aval) for k, c in enumerate(of_constants) if c is not None}
         sums = [add(total, of_constants[k]) for k, total in summed.items()]
         arguments = [
@@ -131,7 +131,7 @@ class Scan(Primitive):
         back = scan(
             *constants,
             *(ends[k] for k in moving),
-            *(full(n.aval, 0) for n in summed.values()),
+            *(like(n, 0) for n in summed.values()),
             *before,
             *xs,
             *(cts[k] for k in given if k >= step.carries),
@@ -168,11 +168,11 @@ class Scan(Primitive):
         z = a + sum(flags)
         constants, carry, rows = step.parts(inner)
         starts = [
-            full(c.aval, 0) if t is None else t
+            like(c, 0) if t is None else t
             for c, t, m in zip(step.parts(inputs)[1], of_carries, flags, strict=True)
             if m
         ]
-        ends = [full(o.aval, 0) if t is None else t for o, t, m in zip(outputs, found, flags, strict=False) if m]
+        ends = [like(o, 0) if t is None else t for o, t, m in zip(outputs, found, flags, strict=False) if m]
         kept = [t for t in found[step.carries :] if t is not None]
         operands, first, xs = step.parts(inputs)
         both = scan(
@@ -240,7 +240,7 @@ class Scan(Primitive):
 
     def flops(self, *avals: Aval, out: Type, **params: Any) -> int:
         step = _Step(**params)
-        return step.length * flops(step.body)
+        return step.length * step.body.flops
 
 
 def in_front(x: Node, dim: int | None, size: int) -> Node:
