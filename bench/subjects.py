@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.harness import Line
 
-SUBJECTS = ("overhead", "scripts", "warm_start", "elementwise", "memory", "gradients", "loops", "minilm")
+SUBJECTS = (
+    "overhead",
+    "scripts",
+    "warm_start",
+    "elementwise",
+    "memory",
+    "gradients",
+    "peak_gradients",
+    "loops",
+    "dims",
+    "minilm",
+)
 
 
 def measure(subject: str, budget: float) -> list[Line]:

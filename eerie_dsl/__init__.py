@@ -263,6 +263,7 @@ from eerie_dsl.api.jit import Jitted, jit
 from eerie_dsl.api.vmap import vmap
 from eerie_dsl.config import config
 from eerie_dsl.errors import EerieError, EerieWarning
+from eerie_dsl.export import export
 from eerie_dsl.ir.dtypes import (
     DType,
     bfloat16,
@@ -282,6 +283,7 @@ from eerie_dsl.ir.dtypes import (
     uint64,
 )
 from eerie_dsl.ir.dtypes import bool_ as bool
+from eerie_dsl.ir.size import Dim
 from eerie_dsl.runtime import Device, cpu, devices
 from eerie_dsl.version import __version__
 
@@ -289,6 +291,7 @@ __all__ = [
     "Array",
     "DType",
     "Device",
+    "Dim",
     "EerieError",
     "EerieWarning",
     "Jitted",
@@ -389,6 +392,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "export",
     "extract",
     "eye",
     "fft",
@@ -433,6 +437,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "interop",
     "interp",
     "intersect1d",
     "isclose",
@@ -452,6 +457,7 @@ __all__ = [
     "linalg",
     "linearize",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log2",
@@ -494,10 +500,12 @@ __all__ = [
     "negative",
     "newaxis",
     "nextafter",
+    "nn",
     "nonzero",
     "not_equal",
     "ones",
     "ones_like",
+    "optim",
     "outer",
     "pad",
     "percentile",
@@ -539,6 +547,7 @@ __all__ = [
     "softmax",
     "softplus",
     "sort",
+    "spec",
     "split",
     "sqrt",
     "square",
@@ -554,10 +563,12 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "targets",
     "tensordot",
     "tile",
     "topk",
     "trace",
+    "train",
     "trapezoid",
     "tree",
     "tri",
@@ -593,16 +604,21 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from eerie_dsl import fft, linalg, random
+    from eerie_dsl import fft, interop, linalg, nn, optim, random, train
+    from eerie_dsl.export import load, spec, targets
 else:  # or every misspelt name would pass a type check
 
     def __getattr__(name: str) -> object:
         # These are imported when they are first used; NumPy's names of what has another one here get an error that
         # says so.
-        if name in ("fft", "linalg", "random"):
+        if name in ("fft", "interop", "linalg", "nn", "optim", "random", "train"):
             from importlib import import_module
 
             return import_module(f"eerie_dsl.{name}")
+        if name in ("load", "spec", "targets"):
+            from importlib import import_module
+
+            return getattr(import_module("eerie_dsl.export"), name)
         from eerie_dsl.api.numpy_names import missing
 
         raise missing(name)

@@ -92,6 +92,14 @@ def _count(value: object) -> int:
     raise ValueError("a whole number from 1 to 256")
 
 
+def _switch(value: object) -> bool:
+    if isinstance(value, str):
+        value = {"1": True, "true": True, "0": False, "false": False}.get(value.strip().lower())
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false, or 1 or 0 in the environment")
+
+
 _UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
 
@@ -171,6 +179,9 @@ class Config:
         "auto",
         _one_of("auto", "always", "never"),
         "Whether a long compilation says what it is doing; auto does on a terminal.",
+    )
+    check_nans: Setting[bool] = Setting(
+        False, _switch, "Whether a result that holds NaN is an error that names the operation where it began."
     )
     traceback: Setting[Literal["user", "full"]] = Setting(
         "user", _one_of("user", "full"), "Whether tracebacks show the user's frames or Eerie's as well."

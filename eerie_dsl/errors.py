@@ -23,11 +23,13 @@ class Source(NamedTuple):
         file: path as Python knows it; ``<stdin>`` and the like at a prompt.
         line: line number, from 1.
         function: name of the enclosing function, ``<module>`` at the top.
+        within: what a derivative recorded for that line, such as ``the backward pass of sqrt``; else empty.
     """
 
     file: str
     line: int
     function: str
+    within: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -49,8 +51,8 @@ def user_source() -> Source | None:
         ours = _files.get(file)
         if ours is None:
             ours = _files[file] = _ours(file)
-        if not ours:
-            return _made(Source, (file, frame.f_lineno, code.co_name))
+        if not ours and not (file == "<string>" and code.co_name == "__init__"):  # which a dataclass has made
+            return _made(Source, (file, frame.f_lineno, code.co_name, ""))
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
@@ -77,6 +79,11 @@ def warn(message: str) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, EerieWarning, stacklevel=level)
+
+
+def from_package(depth: int) -> bool:
+    """Whether the code that is running, ``depth`` calls above the caller, is Eerie's own."""
+    return _ours(sys._getframe(depth + 1).f_code.co_filename)
 
 
 def _ours(file: str) -> bool:
@@ -163,6 +170,10 @@ class CompileError(EerieError, RuntimeError):
 
 class ExecutionError(EerieError, RuntimeError):
     """A compiled program could not be loaded or failed when it ran."""
+
+
+class NaNError(EerieError, FloatingPointError):
+    """A result that holds a NaN, where ``config.check_nans`` asks for an error instead."""
 
 
 class ExchangeError(EerieError, BufferError, ValueError):

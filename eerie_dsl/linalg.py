@@ -1,7 +1,8 @@
 """Linear algebra: the extension of the Array API standard, and what NumPy users expect beside it.
 
-Norms, powers and products are compiled with their surroundings. Factorisations, and what is built on them, run in
-NumPy and need values: outside of traced functions.
+Norms, powers and products are compiled with their surroundings, and so are `cholesky`, `det`, `inv`, `slogdet` and
+`solve` inside traced functions and derivatives. Other factorisations, and what is built on them, run in NumPy and need
+values: outside of traced functions.
 """
 
 from eerie_dsl.api.functions.contraction import matmul, outer, tensordot, vecdot
@@ -14,27 +15,22 @@ from eerie_dsl.api.functions.linalg import (
     trace,
     vector_norm,
 )
+from eerie_dsl.api.functions.linalg_equations import SlogdetResult, cholesky, det, inv, slogdet, solve
 from eerie_dsl.api.functions.linalg_host import (
     EighResult,
     EigResult,
     LstsqResult,
     QRResult,
-    SlogdetResult,
     SVDResult,
-    cholesky,
     cond,
-    det,
     eig,
     eigh,
     eigvals,
     eigvalsh,
-    inv,
     lstsq,
     matrix_rank,
     pinv,
     qr,
-    slogdet,
-    solve,
     svd,
     svdvals,
 )

@@ -28,6 +28,7 @@ C = TypeVar("C", bound=type)
 NAMESPACE = "eerie"
 
 _optree: ModuleType | None = None
+_fixed: dict[type, tuple[str, ...]] = {}  # static fields of classes
 _waiting: list[tuple[type, tuple[str, ...], tuple[str, ...]]] = []
 _lock = threading.RLock()
 
@@ -197,6 +198,26 @@ def node_types(structure: TreeSpec) -> tuple[type, ...]:
     return tuple(found)
 
 
+def statics(tree: Any) -> list[Any]:
+    """The values of the static fields in a tree, from the top down.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from eerie_dsl import tree
+        >>> @tree.register
+        ... @dataclass(frozen=True)
+        ... class Scale:
+        ...     factor: float
+        ...     name: str = tree.static(default="scale")
+        >>> tree.statics([Scale(1.5), Scale(2.5, "other")])
+        ['scale', 'other']
+    """
+    found = [getattr(tree, name) for name in _fixed.get(type(tree), ())]
+    for child in children(tree)[0]:
+        found += statics(child)
+    return found
+
+
 def static(**options: Any) -> Any:
     """A dataclass field that is part of the structure, not a leaf. Its values must be hashable.
 
@@ -237,6 +258,8 @@ def register(cls: C) -> C:
     children = tuple(f.name for f in fields if not f.metadata.get("static"))
     fixed = tuple(f.name for f in fields if f.metadata.get("static"))
     with _lock:
+        if fixed:
+            _fixed[cls] = fixed
         if _optree is None:
             _waiting.append((cls, children, fixed))
         else:

@@ -32,7 +32,7 @@ def simulate(rates: Any, start: Any) -> Any:
     return eerie.scan(step, start, None, length=STEPS)[1]
 
 
-def fit(data: Any, start: Any, guess: Any, *, rounds: int = 400, rate: float = 0.05) -> tuple[Any, list[float]]:
+def fit(data: Any, start: Any, guess: Any, *, rounds: int = 360, rate: float = 0.05) -> tuple[Any, list[float]]:
     """Rates whose simulation is like ``data``, and the loss of each round. Logarithms are fitted, by Adam."""
 
     def loss(logs: Any) -> Any:

@@ -8,10 +8,9 @@ from typing import Any
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.callables import name_of
-from eerie_dsl.api.conversion import lift
 from eerie_dsl.api.functions.shape import concat, flip, stack
+from eerie_dsl.api.leaves import Flat, function_of, outline
 from eerie_dsl.errors import ArgumentError, ShapeError
-from eerie_dsl.ops.composite.promotion import strong
 
 Function = Callable[..., Any]
 Tree = Any
@@ -37,10 +36,10 @@ def associative_scan(fn: Function, elems: Tree, reverse: bool = False, axis: int
     >>> eerie.associative_scan(eerie.multiply, eerie.asarray([1, 2, 3, 4]))
     Array([ 1,  2,  6, 24], dtype=int64, device=cpu)
     """
-    leaves, structure = tree.flatten(elems)
-    if not leaves:
+    function_of("associative_scan", fn)
+    nodes, structure, paths, _ = Flat.of("associative_scan", elems, "elems")
+    if not nodes:
         raise ArgumentError("associative_scan of nothing")
-    nodes, paths = [strong(lift(leaf)) for leaf in leaves], tree.paths(elems, "elems")
     for node, path in zip(nodes, paths, strict=True):
         if not -node.ndim <= axis < node.ndim:
             raise ShapeError(f"associative_scan along axis {axis} of {path}, which is {node.aval}")
@@ -55,10 +54,20 @@ def associative_scan(fn: Function, elems: Tree, reverse: bool = False, axis: int
         return [a[(slice(None),) * p + (key,)] for a, p in zip(arrays, places, strict=True)]
 
     def combined(a: Sequence[Array], b: Sequence[Array]) -> list[Array]:
-        result, found = tree.flatten(fn(*(tree.unflatten(structure, x) for x in (a, b))))
-        if found != structure:
-            raise ArgumentError(f"associative_scan: {name_of(fn)} gives {found} for two of {structure}")
-        return [Array.of(lift(r)) for r in result]
+        result = Flat.of(
+            f"associative_scan: {name_of(fn)}", fn(*(tree.unflatten(structure, x) for x in (a, b))), "result"
+        )
+        if result.structure != structure:
+            raise ArgumentError(
+                f"associative_scan: {name_of(fn)} gives {outline(result.structure)} for two of {outline(structure)}"
+            )
+        for node, path, one in zip(result.nodes, result.paths, a, strict=True):
+            if node.shape != one.shape:
+                raise ShapeError(
+                    f"associative_scan: {path} of {name_of(fn)} is {node.aval}, of two {one._aval}",
+                    hint="combine element by element along the axis: rows of one with rows of the other",
+                )
+        return [Array.of(n) for n in result.nodes]
 
     def woven(even: Sequence[Array], odd: Sequence[Array]) -> list[Array]:
         result = []

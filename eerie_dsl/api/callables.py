@@ -14,15 +14,15 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The positional parameters of a function written in Python; of anything else, none."""
+    """What a call gives positional arguments to, of a function written in Python; of anything else, none."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
     code = getattr(function, "__code__", None)
-    return code.co_varnames[: code.co_argcount] if code is not None else ()
+    return code.co_varnames[hasattr(function, "__func__") : code.co_argcount] if code is not None else ()
 
 
 def argument_names(function: Callable[..., Any], places: Iterable[int]) -> list[str]:
     """What positional arguments are called, by their places."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
     names = parameter_names(function)
     return [names[i] if i < len(names) else f"argument {i}" for i in places]
 

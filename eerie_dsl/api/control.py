@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.callables import name_of, source_of
 from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.leaves import Flat, function_of, lifted, outline
 from eerie_dsl.api.tracing import Leaf, Trace, trace
 from eerie_dsl.errors import ArgumentError, DTypeError, EerieError, InvalidValueError, ShapeError
 from eerie_dsl.ir.dtypes import bool_, int64
@@ -26,35 +27,6 @@ from eerie_dsl.transforms.scan import scan as _scan
 
 Function = Callable[..., Any]
 Tree = Any
-
-
-class _Tree(NamedTuple):
-    """A tree taken apart.
-
-    Attributes:
-        nodes: its leaves.
-        structure: how they are put together.
-        paths: what each leaf is called.
-        free: whether a leaf is a Python number, whose dtype nobody has chosen.
-    """
-
-    nodes: list[Node]
-    structure: Any
-    paths: list[str]
-    free: list[bool]
-
-    @classmethod
-    def of(cls, value: Tree, root: str) -> _Tree:
-        leaves, structure = tree.flatten(value)
-        nodes = [lift(leaf) for leaf in leaves]
-        free = [type(leaf) in (bool, int, float, complex) or n.weak for leaf, n in zip(leaves, nodes, strict=True)]
-        return cls([strong(n) for n in nodes], structure, tree.paths(value, root), free)
-
-    def types(self) -> list[Leaf]:
-        return [Leaf(n.aval, free) for n, free in zip(self.nodes, self.free, strict=True)]
-
-    def build(self, nodes: Sequence[Node]) -> Tree:
-        return tree.unflatten(self.structure, map(Array.of, nodes))
 
 
 def _traced(function: Function, name: str, types: Sequence[Any], build: Callable[..., Any]) -> Trace:
@@ -102,7 +74,7 @@ def cond(pred: Any, true_fn: Function, false_fn: Function, *operands: Tree) -> T
     >>> eerie.cond(True, lambda x: x + 1, lambda x: x * 10, 2.0)
     Array(3., dtype=float32, device=cpu)
     """
-    node = _predicate("cond", strong(lift(pred)))
+    node = _predicate("cond", strong(lifted(pred, "cond by pred")))
     return _branched("cond", node, [false_fn, true_fn], ["false_fn", "true_fn"], operands)
 
 
@@ -121,13 +93,16 @@ def switch(index: Any, branches: Sequence[Function], *operands: Tree) -> Tree:
     >>> eerie.switch(1, [eerie.sin, eerie.cos, eerie.tan], 0.0)
     Array(1., dtype=float32, device=cpu)
     """
-    node = strong(lift(index))
+    node = strong(lifted(index, "switch by index"))
     if node.shape:
         raise ShapeError(f"switch by an index {node.aval}", hint="give a 0-d integer; eerie.vmap runs one for each")
     if not node.dtype.is_integer:
         raise DTypeError(f"switch by an index {node.aval}", hint="give an integer, or use eerie.cond for a bool")
-    if not branches:
-        raise ArgumentError("switch without branches")
+    if not isinstance(branches, Sequence) or not branches:
+        raise ArgumentError(
+            "switch without branches" if isinstance(branches, Sequence) else f"switch with {type(branches).__name__}",
+            hint="give a list of functions",
+        )
     if len(branches) == 1:
         return branches[0](*operands)
     return _branched("switch", node, branches, [f"branch {k}" for k in range(len(branches))], operands)
@@ -136,7 +111,8 @@ def switch(index: Any, branches: Sequence[Function], *operands: Tree) -> Tree:
 def _branched(
     what: str, index: Node, functions: Sequence[Function], names: Sequence[str], operands: Sequence[Tree]
 ) -> Tree:
-    given = _Tree.of(tuple(operands), "operands")
+    functions = [function_of(what, f, n) for n, f in zip(names, functions, strict=True)]
+    given = Flat.of(what, tuple(operands), "operands")
     count = len(given.nodes)
     types = [n.aval for n in given.nodes]
     traces = [_traced(f, name_of(f), types, lambda flat: tree.unflatten(given.structure, flat)) for f in functions]
@@ -156,9 +132,8 @@ def _branched(
 
 def _same_results(what: str, a: Trace, a_name: str, b: Trace, b_name: str) -> None:
     if a.structure != b.structure:
-        structures = ["one array" if t.structure is None else str(t.structure) for t in (a, b)]
         raise ArgumentError(
-            f"{what}: {a_name} gives {structures[0]} and {b_name} gives {structures[1]}",
+            f"{what}: {a_name} gives {outline(a.structure)} and {b_name} gives {outline(b.structure)}",
             hint="all branches give trees of one structure",
         )
     avals = [t.graph.out_avals for t in (a, b)]
@@ -182,7 +157,7 @@ def _predicate(what: str, node: Node) -> Node:
     return node
 
 
-def _settled(what: str, init: _Tree, step: Callable[[_Tree], tuple[Any, _Tree]]) -> tuple[Any, _Tree]:
+def _settled(what: str, root: str, init: Flat, step: Callable[[Flat], tuple[Any, Flat]]) -> tuple[Any, Flat]:
     """What ``step`` gives for a carry whose type it keeps.
 
     A Python number that a loop begins with takes on the dtype that the first step gives it.
@@ -190,14 +165,14 @@ def _settled(what: str, init: _Tree, step: Callable[[_Tree], tuple[Any, _Tree]])
     found, after = step(init)
     if after.structure != init.structure:
         raise ArgumentError(
-            f"{what} begins with a carry {init.structure}, and its body makes {after.structure} of it",
-            hint="give the carry back in the structure in which it came",
+            f"{what} begins with {root}: {outline(init.structure)}, and its body makes it {outline(after.structure)}",
+            hint="give it back in the structure in which it came",
         )
     chosen = [
         cast(n, dtype=a.dtype) if free and n.shape == a.shape and n.dtype is not a.dtype else n
         for n, a, free in zip(init.nodes, after.nodes, init.free, strict=True)
     ]
-    if any(a is not b for a, b in zip(chosen, init.nodes, strict=True)):
+    if any(init.free):
         init = init._replace(nodes=chosen, free=[False] * len(chosen))
         found, after = step(init)
     for path, before, now in zip(init.paths, init.nodes, after.nodes, strict=True):
@@ -245,7 +220,15 @@ def scan(
     >>> eerie.scan(lambda total, x: (total + x, total), 0.0, eerie.asarray([1.0, 2.0, 3.0]))
     (Array(6., dtype=float32, device=cpu), Array([0., 1., 3.], dtype=float32, device=cpu))
     """
-    rows = _Tree.of(xs, "xs")
+    return _scanned("scan", "carry", f, init, xs, length, reverse)
+
+
+def _scanned(
+    what: str, root: str, f: Function, init: Tree, xs: Tree, length: int | None, reverse: bool
+) -> tuple[Tree, Tree]:
+    """`scan`, where ``what`` and ``root`` are the names of the loop and its carry for messages."""
+    function_of(what, f)
+    rows = Flat.of(what, xs, "xs")
     steps = _length(rows, length)
     pair: list[Any] = []
 
@@ -259,7 +242,7 @@ def scan(
         pair[:] = result
         return result
 
-    def step(init: _Tree) -> tuple[Trace, _Tree]:
+    def step(init: Flat) -> tuple[Trace, Flat]:
         count = len(init.nodes)
         types = [*init.types(), *(n.aval.with_shape(n.shape[1:]) for n in rows.nodes)]
         traced = _traced(
@@ -269,9 +252,9 @@ def scan(
             lambda flat: (tree.unflatten(init.structure, flat[:count]), tree.unflatten(rows.structure, flat[count:])),
         )
         structure = tree.flatten(pair[0])[1]
-        return traced, _Tree(list(traced.graph.outputs[: structure.num_leaves]), structure, [], [])
+        return traced, Flat(list(traced.graph.outputs[: structure.num_leaves]), structure, [], [])
 
-    (traced, _), carry = _settled("scan", _Tree.of(init, "carry"), step)
+    (traced, _), carry = _settled(what, root, Flat.of(what, init, root), step)
     constants, count = _captured(traced), len(carry.nodes)
     result = _scan(
         *constants,
@@ -288,7 +271,7 @@ def scan(
     return carry.build(found[:count]), tree.unflatten(tree.flatten(pair[1])[1], map(Array.of, found[count:]))
 
 
-def _length(rows: _Tree, length: int | None) -> int:
+def _length(rows: Flat, length: int | None) -> int:
     lengths: dict[int, str] = {}
     for node, path in zip(rows.nodes, rows.paths, strict=True):
         if not node.shape:
@@ -330,7 +313,10 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Tree) -> Tree:
     Array(243, dtype=int64, device=cpu)
     """
 
-    def step(init: _Tree) -> tuple[Trace, _Tree]:
+    function_of("while_loop", cond_fun, "cond_fun")
+    function_of("while_loop", body_fun, "body_fun")
+
+    def step(init: Flat) -> tuple[Trace, Flat]:
         traced = _traced(
             body_fun,
             name_of(body_fun),
@@ -338,13 +324,15 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Tree) -> Tree:
             lambda flat: (tree.unflatten(init.structure, flat),),
         )
         structure = tree.flatten(traced.build([Array.of(n) for n in traced.graph.outputs]))[1]
-        return traced, _Tree(list(traced.graph.outputs), structure, [], [])
+        return traced, Flat(list(traced.graph.outputs), structure, [], [])
 
-    (body, _), carry = _settled("while_loop", _Tree.of(init_val, "value"), step)
+    (body, _), carry = _settled("while_loop", "value", Flat.of("while_loop", init_val, "value"), step)
     types = [n.aval for n in carry.nodes]
     test = _traced(cond_fun, name_of(cond_fun), types, lambda flat: (tree.unflatten(carry.structure, flat),))
     if test.structure is not None:
-        raise ArgumentError(f"while_loop: {name_of(cond_fun)} gives a tree", hint="give one 0-d bool")
+        raise ArgumentError(
+            f"while_loop: {name_of(cond_fun)} gives {outline(test.structure)}", hint="give one 0-d bool"
+        )
     _predicate(f"while_loop: {name_of(cond_fun)}", test.graph.outputs[0])
     constants, seen = _captured(body), _captured(test)
     result = _while(
@@ -382,10 +370,13 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Tree) -> Tre
         from eerie_dsl.api.functions.creation import arange
 
         numbers = arange(int(lower), max(int(lower), int(upper)), dtype=int64)
-        return scan(lambda value, i: (body_fun(i, value), None), init_val, numbers)[0]
+        body = function_of("fori_loop", body_fun)
+        return _scanned("fori_loop", "value", lambda value, i: (body(i, value), None), init_val, numbers, None, False)[
+            0
+        ]
     bounds = []
     for bound, name in ((lower, "lower"), (upper, "upper")):
-        node = strong(lift(bound))
+        node = strong(lifted(bound, f"fori_loop with {name}"))
         if node.shape or not node.dtype.is_integer:
             error: type[EerieError] = ShapeError if node.shape else DTypeError
             raise error(f"fori_loop with {name} {node.aval}", hint="give 0-d integers")

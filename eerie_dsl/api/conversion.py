@@ -12,9 +12,11 @@ from eerie_dsl.ir.dtypes import DType
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.scope import state
+from eerie_dsl.ir.size import Size
 from eerie_dsl.ops.composite.promotion import Operand, as_dtype, scalar, strong
 from eerie_dsl.ops.composite.shape import stack
 from eerie_dsl.ops.constant import constant_of
+from eerie_dsl.ops.extent import number_of
 from eerie_dsl.ops.identity import alias
 from eerie_dsl.runtime import array_of, from_dlpack, from_numpy, to_numpy
 
@@ -56,6 +58,8 @@ def lift(value: ArrayLike, *, dtype: Any = None, copy: bool | None = None) -> No
                 value = _numbers(value, wanted).item()  # to a lower kind as NumPy does it
             return scalar(value, wanted)
         node = strong(value)
+    elif isinstance(value, Size):
+        node = strong(number_of(value))
     elif isinstance(value, list | tuple | range):
         node = _from_sequence(value, None if dtype is None else _dtype(dtype))
     elif hasattr(value, "__dlpack__"):
@@ -140,6 +144,8 @@ def operand(value: ArrayLike) -> Operand | Any:
         return value
     if isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
         return lift(value)
+    if isinstance(value, Size):
+        return number_of(value)
     return NotImplemented
 
 

@@ -6,10 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
-from eerie_dsl.api.callables import argument_names, name_of
-from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.callables import argument_names, name_of, parameter_names
+from eerie_dsl.api.leaves import function_of, lifted
 from eerie_dsl.errors import ArgumentError, DTypeError, ShapeError
 from eerie_dsl.ir.graph import Node, placeholder, rebuild
 from eerie_dsl.ir.scope import state, taping
@@ -37,16 +39,17 @@ class Aliased:
     def __init__(
         self, what: str, function: Function, values: Sequence[Any], places: Sequence[int] | None = None
     ) -> None:
+        function_of(what, function)
         self.nodes: list[Node] = []
         self.values: list[Any] = []
         self.structures: list[Any] = []
         self.paths = argument_names(function, range(len(values)) if places is None else places)
-        without = "leave it out of argnums" if what == "grad" else "let the function have it from outside"
+        without = "leave it out of argnums" if what in ("grad", "jacobian") else "let the function have it from outside"
         for value, path in zip(values, self.paths, strict=True):
             leaves, structure = tree.flatten(value)
             aliases = []
             for leaf, where in zip(leaves, tree.paths(value, path), strict=True):
-                node = strong(lift(leaf))
+                node = strong(lifted(leaf, f"{what} of {name_of(function)} by {where}"))
                 if not node.dtype.is_inexact:
                     raise DTypeError(
                         f"{what} of {name_of(function)} by {where}, which is {node.aval}: only floating point can move",
@@ -88,16 +91,17 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, *, has_
     >>> gradient
     Array([2., 4.], dtype=float32, device=cpu)
     """
-    name = name_of(function)
+    name = name_of(function_of("grad", function))
+    numbers = numbers_of("grad", argnums)
 
     @functools.wraps(function)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        chosen = _chosen("grad", name, argnums, args)
+        chosen = chosen_of("grad", function, numbers, args)
         aliased = Aliased("grad", function, [args[i] for i in chosen], chosen)
         with taping(aliased.nodes):
             result = function(*_replaced(args, chosen, aliased.values), **kwargs)
             value, aux = _pair(name, result) if has_aux else (result, None)
-            node = strong(lift(value))
+            node = _loss(name, value)
             if node.shape:
                 raise ShapeError(
                     f"grad of {name}, which gives {node.aval}", hint="reduce it to a number, with sum or mean"
@@ -108,7 +112,7 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, *, has_
             gradients = aliased.build(
                 [like(n, 0) if g is None else g for n, g in zip(aliased.nodes, found, strict=True)]
             )
-        gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradient = gradients[0] if isinstance(argnums, int | np.integer) else tuple(gradients)
         value = Array.of(node)
         return ((value, aux) if has_aux else value), gradient
 
@@ -185,6 +189,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     >>> eerie.jvp(eerie.sin, (0.0,), (2.0,))
     (Array(0., dtype=float32, device=cpu), Array(2., dtype=float32, device=cpu))
     """
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise ArgumentError(f"jvp with {what} of type {type(given).__name__}", hint=f"give a tuple: ({what[:-1]},)")
     value, push = linearize(function, *primals)
     if len(tangents) != len(primals):
         raise ArgumentError(f"jvp of {name_of(function)}: {len(primals)} primals and {len(tangents)} tangents")
@@ -229,13 +236,52 @@ def _substituted(given: Sequence[Node], outputs: Sequence[Node], values: Sequenc
     return [new.get(n, n) for n in outputs]
 
 
-def _chosen(what: str, name: str, argnums: int | Sequence[int], args: Sequence[Any]) -> list[int]:
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    if any(not -len(args) <= i < len(args) for i in numbers):
+def numbers_of(what: str, argnums: Any) -> list[int]:
+    """What ``argnums`` says, as a list.
+
+    Raises:
+        ArgumentError: it is no integer, nor a sequence of them.
+    """
+    numbers = list(argnums) if isinstance(argnums, Sequence) and not isinstance(argnums, str) else [argnums]
+    if any(isinstance(i, bool) or not isinstance(i, int | np.integer) for i in numbers):
+        raise ArgumentError(f"{what} with argnums={argnums!r}", hint="give the place of an argument, or several")
+    return [int(i) for i in numbers]
+
+
+def chosen_of(what: str, function: Function, numbers: Sequence[int], args: Sequence[Any]) -> list[int]:
+    """Places of arguments, counted from the front.
+
+    Args:
+        what: is done by these arguments, for messages.
+        function: that was called.
+        numbers: their places; negative ones count from the end.
+        args: that it was called with.
+
+    Raises:
+        ArgumentError: there is no such argument, or one is named twice.
+    """
+    for i in numbers:
+        if not -len(args) <= i < len(args):
+            names = parameter_names(function)
+            called = f" ({names[i]})" if -len(names) <= i < len(names) else ""
+            raise ArgumentError(
+                f"{what} of {name_of(function)} by argument {i}{called}, and it was called with {len(args)} positional "
+                "ones",
+                hint="pass it by position, not by keyword" if called else None,
+            )
+    places = [i % len(args) for i in numbers]
+    if len(set(places)) < len(places):
+        raise ArgumentError(f"{what} of {name_of(function)} by the same argument twice: {', '.join(map(str, numbers))}")
+    return places
+
+
+def _loss(name: str, value: Any) -> Node:
+    if value is None or isinstance(value, str | bytes | dict | list | tuple):
         raise ArgumentError(
-            f"{what} of {name} by argument {argnums}, and it was called with {len(args)} positional ones"
+            f"grad of {name}, which gives a {type(value).__name__}",
+            hint="return one number; with has_aux=True, a pair of it and anything else",
         )
-    return [i % len(args) for i in numbers]
+    return strong(lifted(value, f"grad of {name}"))
 
 
 def _replaced(args: Sequence[Any], chosen: Sequence[int], values: Sequence[Any]) -> list[Any]:
@@ -255,7 +301,8 @@ def _results(name: str, result: Any) -> tuple[list[Node], Any]:
     if isinstance(result, Array):
         return [strong(result.node)], None
     leaves, structure = tree.flatten(result)
-    return [strong(lift(leaf)) for leaf in leaves], structure
+    where = tree.paths(result, "result")
+    return [strong(lifted(leaf, f"{path} of {name}")) for leaf, path in zip(leaves, where, strict=True)], structure
 
 
 def _built(structure: Any, nodes: Sequence[Node]) -> Any:
@@ -282,7 +329,7 @@ def leaves_like(what: str, of: str, value: Any, structure: Any, nodes: Sequence[
         )
     result = []
     for leaf, node, path in zip(leaves, nodes, tree.paths(value), strict=True):
-        given = strong(lift(leaf))
+        given = strong(lifted(leaf, f"{what}{f' at {path}' if path else ''}"))
         if given.shape != node.shape:
             raise ShapeError(f"{what}{f' at {path}' if path else ''} is {given.aval} where {of} is {node.aval}")
         if given.dtype.kind == "complex" and node.dtype.kind == "float":

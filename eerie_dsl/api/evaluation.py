@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eerie_dsl.api.nans import check
 from eerie_dsl.api.scripts import script_for
+from eerie_dsl.config import config
 from eerie_dsl.errors import DonatedError, ExecutionError, Source
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32
@@ -37,6 +39,7 @@ def evaluate(outputs: Sequence[Node]) -> None:
         DonatedError: one of them needs an array whose memory was given away.
         CompileError: evaluation is ``"compiled"`` and the compiler refused.
         ExecutionError: there is no memory left.
+        NaNError: a value holds NaN, and ``config.check_nans`` is set.
     """
     try:
         while True:
@@ -51,13 +54,16 @@ def evaluate(outputs: Sequence[Node]) -> None:
                 if not pause:
                     if script.loaded is None:
                         # Under the lock: the nodes are the graph, and nobody may change them meanwhile.
-                        _store(cut.outputs, _interpret(graph))
+                        values = _interpret(graph)
+                        _check(graph, values)
+                        _store(cut.outputs, values)
                         return
                     views = [buffer_of(n) for n in cut.inputs]
                     break
             del cut, graph  # or the next cut would count them among those who hold the nodes
             script.wait(pause)
         results = script.loaded.run(views)
+        _check(graph, results)
     except (ExecutionError, MemoryError) as error:
         # The line that recorded it, not the one that happened to ask for the value.
         raise ExecutionError(getattr(error, "message", "out of memory"), source=outputs[0].source) from error
@@ -134,6 +140,12 @@ def _interpret(graph: Graph) -> list[Any]:
         array.flags.writeable = False
         values.append(array)
     return values
+
+
+def _check(graph: Graph, results: Sequence[Any]) -> None:
+    if config.check_nans:
+        arrays = [r if isinstance(r, _HOST) else to_numpy(r, a) for r, a in zip(results, graph.out_avals, strict=True)]
+        check(graph, lambda: [array_of(n) for n in graph.inputs], arrays, lambda k: "an array that it is computed from")
 
 
 class _Cut(NamedTuple):

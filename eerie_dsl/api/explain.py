@@ -74,6 +74,8 @@ class Report:
         if program is None:
             return
         nodes = list(loaded.graph.walk())
+        typical = zip(nodes, loaded.graph.typical.walk(), strict=True)
+        work = {n: 0 if _holds_graph(n) else t.flops for n, t in typical}
         # A kernel that packs an operand is located at the op it does that for, which comes after it. Elementwise
         # work is done again in every kernel that it was built into.
         found = program.kernels
@@ -91,7 +93,7 @@ class Report:
                     runs=kernel.dispatches,
                     bytes_read=kernel.bytes_read,
                     bytes_written=kernel.bytes_written,
-                    flops=sum(n.flops for n in own if not _holds_graph(n)) // max(kernel.dispatches, 1),
+                    flops=sum(work[n] for n in own) // max(kernel.dispatches, 1),
                 )
             )
         self.kernels = tuple(kernels)

@@ -16,6 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
+from opcode import opmap
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -30,6 +31,15 @@ _INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "
 _MISSING = object()
 _COMPARED = 4096  # bytes
 _FEW = 32  # attributes
+
+_REFLECTIVE = {"eval", "exec", "globals", "locals", "vars"}
+_EXTENDED = opmap["EXTENDED_ARG"]
+_LOADS = {
+    opmap[name]: flags
+    for name, flags in (("LOAD_GLOBAL", 1), ("LOAD_NAME", 0), ("LOAD_FROM_DICT_OR_GLOBALS", 0))
+    if name in opmap
+}
+"""Instructions that read a variable of the module, and how many bits of their argument are not the name's number."""
 
 Check = tuple[Mapping[str, Any], str, Any]
 
@@ -168,7 +178,7 @@ class Guards:
         if own:
             self._namespace(own)
         space = function.__globals__
-        for name in names:
+        for name in _globals(code):
             if name in space:
                 self._checks.append((space, name, space[name]))
                 self._value(space[name])
@@ -218,6 +228,25 @@ def _names(code: CodeType) -> frozenset[str]:
         if isinstance(constant, CodeType):
             names |= _names(constant)
     return frozenset(names | _words(code))
+
+
+def _globals(code: CodeType) -> set[str]:
+    """What it reads as a variable of its module: not every name in it, which may be that of an attribute."""
+    if not _REFLECTIVE.isdisjoint(code.co_names):
+        return set(_names(code))
+    found = set()
+    argument = 0
+    for k in range(0, len(code.co_code), 2):
+        operation, low = code.co_code[k : k + 2]
+        argument = argument << 8 | low
+        if operation in _LOADS:
+            found.add(code.co_names[argument >> _LOADS[operation]])
+        if operation != _EXTENDED:
+            argument = 0
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _globals(constant)
+    return found
 
 
 def _words(code: CodeType) -> set[str]:

@@ -11,6 +11,8 @@ from eerie_dsl.api import evaluation
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import ArrayLike, lift
 from eerie_dsl.api.moving import refuse_moving
+from eerie_dsl.api.nans import check_host
+from eerie_dsl.config import config
 from eerie_dsl.errors import InvalidValueError, TracerError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as _dtype
@@ -31,6 +33,7 @@ def on_host(name: str, function: Callable[..., Any], *operands: ArrayLike, inste
         TracerError: a function is being traced.
         InvalidValueError: NumPy found the values at fault, such as a singular matrix.
         MissingRuleError: a derivative is being taken, and would lose its way here.
+        NaNError: a result holds NaN, and ``config.check_nans`` is set.
     """
     if state.scope is not None:
         raise TracerError(f"{name} runs in NumPy, and {state.scope.name} is being traced: no values yet", hint=instead)
@@ -42,7 +45,10 @@ def on_host(name: str, function: Callable[..., Any], *operands: ArrayLike, inste
             results = function(*values)
     except np.linalg.LinAlgError as error:
         raise InvalidValueError(f"{name}: {error}") from None
-    arrays = [held(r) for r in results] if isinstance(results, tuple) else [held(results)]
+    several = results if isinstance(results, tuple) else (results,)
+    if config.check_nans:
+        check_host(name, nodes, list(map(np.asarray, several)))
+    arrays = [held(r) for r in several]
     if any(a.dtype.is_inexact for a in arrays):
         refuse_moving(name, nodes)
     return tuple(arrays) if isinstance(results, tuple) else arrays[0]

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Literal
 
+import numpy as np
+
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import lift
-from eerie_dsl.api.derivatives import grad, linearize, vjp
+from eerie_dsl.api.derivatives import Aliased, chosen_of, grad, linearize, numbers_of, vjp
+from eerie_dsl.api.leaves import function_of
 from eerie_dsl.api.vmap import vmap
 from eerie_dsl.errors import ArgumentError
 from eerie_dsl.ir.aval import Aval
@@ -48,11 +51,12 @@ def jacobian(
     if mode not in ("reverse", "forward"):
         raise ArgumentError(f"jacobian with mode={mode!r}", hint="use 'reverse' or 'forward'")
 
+    function_of("jacobian", function)
+    places = numbers_of("jacobian", argnums)
+
     @functools.wraps(function)
     def differentiated(*args: Any) -> Any:
-        numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-        if any(not -len(args) <= i < len(args) for i in numbers):
-            raise ArgumentError(f"jacobian by argument {argnums} of a call with {len(args)} of them")
+        numbers = chosen_of("jacobian", function, places, args)
 
         def of_chosen(*chosen: Any) -> Any:
             full = list(args)
@@ -61,7 +65,8 @@ def jacobian(
             return function(*full)
 
         primals = [args[i] for i in numbers]
-        single = isinstance(argnums, int)
+        Aliased("jacobian", function, primals, numbers)  # refuses what cannot move under the names of the user
+        single = isinstance(argnums, int | np.integer)
         return (_reverse if mode == "reverse" else _forward)(of_chosen, primals, single)
 
     return differentiated

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 
 from eerie_dsl import tree
 from eerie_dsl.api.array import Array
+from eerie_dsl.api.bound import Bound
 from eerie_dsl.api.callables import name_of, parameter_names, source_of
 from eerie_dsl.api.calls import SCALAR_OF, buffer_of, node_of
 from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.dims import Declared, Observed, open_axes
+from eerie_dsl.api.entry import Entry
 from eerie_dsl.api.explain import Report
 from eerie_dsl.api.guards import Guards
-from eerie_dsl.api.loaded import Loaded, load
 from eerie_dsl.api.signature import Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
 from eerie_dsl.errors import ArgumentError, EerieError, Source, user_frames, warn
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import dtype, numpy_dtypes
+from eerie_dsl.ir.dtypes import numpy_dtypes
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.scope import state
+from eerie_dsl.ir.size import Extent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,75 +40,6 @@ _MANY = 16
 """Traces of one function after which it says what makes it trace again."""
 
 
-class _Entry:
-    """One signature of a jitted function: its trace, ready to run."""
-
-    __slots__ = (
-        "arrays",
-        "avals",
-        "captured",
-        "closed",
-        "donated",
-        "fast",
-        "guards",
-        "loaded",
-        "outside",
-        "run",
-        "settings",
-        "shared",
-        "single",
-        "trace",
-    )
-
-    loaded: Loaded
-    run: Any
-    shared: list[bool]
-    outside: list[tuple[Any, Aval, bool]]
-
-    def __init__(
-        self, traced: Trace, guards: Guards, donated: tuple[int, ...], fast: tuple[Aval | type, ...] | None
-    ) -> None:
-        self.trace = traced
-        self.guards = guards
-        self.fast = fast
-        self.avals = traced.graph.in_avals
-        self.donated = donated
-        self.captured = traced.captured
-        captured_avals = self.avals[len(self.avals) - len(self.captured) :]
-        self.arrays = [(c, a) for c, a in zip(self.captured, captured_avals, strict=True) if not isinstance(c, Node)]
-        self.settings = config.snapshot()
-        self.single: Aval | None = traced.graph.outputs[0].aval if traced.structure is None else None
-        self.closed = guards.empty and not self.captured
-
-    @property
-    def ready(self) -> bool:
-        """Whether the program is there. What is part of other programs only has none of its own."""
-        return hasattr(self, "loaded")
-
-    def load(self, name: str) -> None:
-        """Compile the trace, or find its program."""
-        loaded = load(self.trace.graph, name=name, mode=config.evaluation)
-        self.run = loaded.run
-        self.shared = [i in loaded.shared for i in range(len(self.avals))]
-        first = len(self.avals) - len(self.captured)
-        self.outside = list(zip(self.captured, self.avals[first:], self.shared[first:], strict=True))
-        self.loaded = loaded
-
-    def valid(self) -> bool:
-        """Whether everything that the function saw is as it was."""
-        if not self.guards.hold():
-            return False
-        for array, aval in self.arrays:
-            now = array._aval if type(array) is Array else Aval(array.shape, dtype(array.dtype))
-            if now is not aval:
-                return False
-        return True
-
-    def hidden(self) -> list[Any]:
-        """Buffers of what was captured, as it is now."""
-        return [buffer_of(*o) for o in self.outside]
-
-
 class Jitted(Generic[P, R]):
     """A function that is compiled for each new signature of its arguments. Made by `jit`.
 
@@ -113,12 +47,21 @@ class Jitted(Generic[P, R]):
         traces: how often the function has been traced.
     """
 
-    def __init__(self, function: Callable[P, R], signature: Signature) -> None:
+    def __init__(
+        self,
+        function: Callable[P, R],
+        signature: Signature,
+        dims: Declared | None = None,
+        max_variants: int | None = None,
+    ) -> None:
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._signature = signature
-        self._fast: dict[tuple[Aval | type | None, ...], _Entry] = {}
-        self._entries: dict[Any, _Entry] = {}
+        self._declared = dims
+        self._observed = Observed()
+        self._max_variants = max_variants
+        self._fast: dict[tuple[Aval | type | None, ...], Entry] = {}
+        self._entries: dict[Any, Entry] = {}
         self._lock = threading.RLock()
         self._name = name_of(function)
         code = getattr(function, "__code__", None)
@@ -181,30 +124,26 @@ class Jitted(Generic[P, R]):
             if config.traceback == "full":
                 raise
             raise error.with_traceback(user_frames(error.__traceback__)) from error.__cause__
-        shared = entry.loaded.shared
-        views = [
-            buffer_of(leaf, node.aval, i in shared)
-            for i, (leaf, node) in enumerate(zip(leaves, entry.trace.graph.inputs, strict=False))
-        ]
-        results = entry.loaded(views + entry.hidden())
+        views = [buffer_of(*given) for given in zip(leaves, entry.avals, entry.shared, strict=False)]
+        results = entry.run(views + entry.hidden())
         for i in entry.donated:
             if isinstance(leaves[i], Array):
                 leaves[i].donate()
         return entry.trace.wrap(results)
 
-    def _inlined(self, entry: _Entry, leaves: list[Any]) -> Any:
+    def _inlined(self, entry: Entry, leaves: list[Any]) -> Any:
         captured = [c if isinstance(c, Node) else lift(c) for c in entry.captured]
         outputs = entry.trace.graph.inline([*map(node_of, leaves, entry.trace.graph.inputs), *captured])
         return entry.trace.build([Array.of(n) for n in outputs])
 
-    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], _Entry]:
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Entry]:
         """The leaves of a call and the entry of their signature, made when it is new."""
         args, kwargs, static = self._signature.split(args, kwargs)
         leaves, structure = flatten(args, kwargs)
         types = tuple(
             [leaf_type(leaf, lambda i=i: self._path(args, kwargs, i)) for i, leaf in enumerate(leaves)]  # type: ignore[misc]
         )
-        key = (structure, types, static, config.target, config.evaluation)
+        key = (structure, types, static, config.target, config.evaluation, config.check_nans)
         entry = self._entries.get(key)
         if entry is None or not entry.valid():
             with self._lock:
@@ -212,21 +151,94 @@ class Jitted(Generic[P, R]):
                 if entry is None or not entry.valid():
                     entry = self._make(key, args, kwargs, entry)
         entry.settings = config.snapshot()
+        if config.check_nans:
+            entry.names = entry.names or [self._path(args, kwargs, i) for i in range(len(leaves))]
         return leaves, entry
 
-    def _make(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stale: _Entry | None) -> _Entry:
-        structure, types, static, _, _ = key
-        traced = self._trace(structure, types, static)
-        classes = () if isinstance(structure, int) else tree.node_types(structure)
-        guards = Guards(self.__wrapped__, *classes, *(s.value for s in static), inputs=traced.captured)
-        self._count(types, stale)
-        donated = self._donated(args, kwargs)
+    def _make(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], stale: Entry | None) -> Entry:
+        structure, types, static = key[:3]
+        donated = self._signature.donations(args, kwargs)
         plain = isinstance(structure, int) and not static and not donated
         fast = tuple(SCALAR_OF[t.aval] if t.weak else t.aval for t in types) if plain else None
-        entry = self._entries[key] = _Entry(traced, guards, donated, fast)
+        found = self._general(key, args, kwargs, donated)
+        if found is None:
+            entry = self._traced(key, args, kwargs, stale, donated, fast)
+        else:
+            general, sizes = found
+            program = general if self._declared is None else self._bucket(general, sizes)
+            entry = general.at(sizes, fast, program)
+        self._entries[key] = entry
         return entry
 
-    def _load(self, entry: _Entry) -> None:
+    def _traced(
+        self,
+        key: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        stale: Entry | None,
+        donated: tuple[int, ...],
+        fast: tuple[Aval | type, ...] | None,
+    ) -> Entry:
+        structure, types, static, *_ = key
+        self._count(types, stale, args, kwargs)
+        traced = self._trace(structure, types, static)
+        outside = [s.value for s in static]
+        if not isinstance(structure, int):
+            outside += [*tree.node_types(structure), *tree.statics((args, kwargs))]
+        guards = Guards(self.__wrapped__, *outside, inputs=traced.captured)
+        return Entry(traced, guards, donated, fast)
+
+    def _general(
+        self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], donated: tuple[int, ...]
+    ) -> tuple[Entry, dict[str, Extent]] | None:
+        """The entry for any size that this call is one of, and its sizes."""
+        structure, types, *rest = key
+
+        def where(i: int) -> str:
+            return self._path(args, kwargs, i)
+
+        if self._declared is not None:
+            named = [*zip(self._names(args), args, strict=False), *sorted(kwargs.items())]
+            opened = self._declared.match(named, types, where)
+        else:
+            opened = self._observed.note((structure, *rest), types)
+        if opened is None:
+            return None
+        general_key = (structure, opened.types, *rest)
+        entry = self._entries.get(general_key)
+        if entry is None or not entry.valid():
+            try:
+                made = self._traced(general_key, args, kwargs, entry, donated, None)
+                if self._declared is None and config.evaluation != "reference":
+                    made.load(self._name)
+            except EerieError as error:
+                if self._declared is not None:
+                    raise
+                self._observed.give_up((structure, *rest), types)
+                warn(f"{self._name} compiles for each size of {open_axes(opened.types, where)} anew: {error}")
+                return None
+            if entry is None and self._declared is None:
+                warn(
+                    f"{self._name}: the size of {open_axes(opened.types, where)} keeps changing; one program is for "
+                    "all sizes from now on. Declare it with jit(dims=...) to have it from the start"
+                )
+            if self._declared is not None:
+                self._declared.require_rows(made.trace.graph)
+            entry = self._entries[general_key] = made
+        return entry, opened.values
+
+    def _bucket(self, general: Entry, sizes: dict[str, Extent]) -> Entry:
+        """The entry whose program calls of these sizes run: the general one, or that of their bucket."""
+        assert self._declared is not None
+        bucket = self._declared.bucket(sizes)
+        if bucket is None:
+            return general
+        key = (general, *sorted(bucket.items()))
+        if key not in self._entries:
+            self._entries[key] = general.at(bucket, None, None)
+        return self._entries[key]
+
+    def _load(self, entry: Entry) -> None:
         if entry.ready:
             return
         with self._lock:
@@ -242,21 +254,12 @@ class Jitted(Generic[P, R]):
         source = self._source or source_of(self.__wrapped__)
         return trace(self.__wrapped__, self._name, source, types, structure, bind)
 
-    def _donated(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
-        donated = self._signature.donated
-        if not donated:
-            return ()
-        # Static arguments are gone from args: count the places of the others.
-        places = [i for i in range(len(args) + len(self._signature.static)) if i not in self._signature.static]
-        marks = (
-            tuple(tree.map(lambda _, p=p: p in donated, a) for p, a in zip(places, args, strict=False)),
-            {k: tree.map(lambda _, k=k: k in donated, v) for k, v in kwargs.items()},
-        )
-        return tuple(i for i, mark in enumerate(tree.leaves(marks)) if mark)
-
-    def _count(self, types: tuple[Leaf, ...], stale: _Entry | None) -> None:
+    def _count(
+        self, types: tuple[Leaf, ...], stale: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self.traces += 1
-        if self.traces != _MANY:
+        limited = self._max_variants is not None and self.traces > self._max_variants
+        if self.traces != _MANY and not limited:
             return
         changed = stale.guards.changed() if stale is not None else None
         if changed is not None:
@@ -264,18 +267,25 @@ class Jitted(Generic[P, R]):
         else:
             others = [k[1] for k in self._entries]
             moving = [
-                f"argument leaf {i} ({t.aval})"
+                f"{self._path(args, kwargs, i)} ({t.aval})"
                 for i, t in enumerate(types)
                 if any(len(o) == len(types) and o[i] != t for o in others)
             ]
             what = ", ".join(moving) or "its arguments"
-            reason = f"the type of {what} keeps changing: keep shapes and dtypes the same"
+            reason = f"the type of {what} keeps changing: keep shapes and dtypes the same, or declare dims"
+        if limited:
+            self.traces -= 1
+            raise ArgumentError(f"{self._name} has max_variants={self._max_variants}, and needs one more; {reason}")
         warn(f"{self._name} was traced {_MANY} times; {reason}")
 
-    def _path(self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> str:
+    def _names(self, args: tuple[Any, ...]) -> list[str]:
+        """What positional arguments without the static ones are called."""
         names = self._signature.positional or parameter_names(self.__wrapped__)
-        roots = [names[i] if i < len(names) else f"args[{i}]" for i in range(len(args))]
-        found = [p for root, a in zip(roots, args, strict=True) for p in tree.paths(a, root)]
+        names = tuple(n for i, n in enumerate(names) if i not in self._signature.static)
+        return [names[i] if i < len(names) else f"args[{i}]" for i in range(len(args))]
+
+    def _path(self, args: tuple[Any, ...], kwargs: dict[str, Any], index: int) -> str:
+        found = [p for root, a in zip(self._names(args), args, strict=True) for p in tree.paths(a, root)]
         found += [p for k in sorted(kwargs) for p in tree.paths(kwargs[k], k)]
         return f"argument {found[index]} of {self._name}"
 
@@ -286,6 +296,10 @@ class Jitted(Generic[P, R]):
         rest, named, static = self._signature.split(args, kwargs)
         leaves, structure = flatten(rest, named)
         types = tuple(leaf_type(leaf, lambda i=i: self._path(rest, named, i)) for i, leaf in enumerate(leaves))  # type: ignore[misc]
+        if self._declared is not None:
+            pairs = [*zip(self._names(rest), rest, strict=False), *sorted(named.items())]
+            opened = self._declared.match(pairs, types, lambda i: self._path(rest, named, i))
+            types = opened.types if opened is not None else types
         return Traced(self._trace(structure, types, static), structure, self._name)
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Report:
@@ -313,42 +327,21 @@ class Jitted(Generic[P, R]):
         return f"<jitted {self._name}, traced {self.traces} times>"
 
 
-class Bound:
-    """A jitted method of an object: what `Jitted` does, with the object as the first argument."""
+class Options(TypedDict, total=False):
+    """What `jit` can be told."""
 
-    def __init__(self, function: Jitted[..., Any], instance: Any) -> None:
-        self.__wrapped__ = function
-        self.__self__ = instance
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__wrapped__(self.__self__, *args, **kwargs)
-
-    def trace(self, *args: Any, **kwargs: Any) -> Traced:
-        """See `Jitted.trace`."""
-        return self.__wrapped__.trace(self.__self__, *args, **kwargs)
-
-    def explain(self, *args: Any, **kwargs: Any) -> Report:
-        """See `Jitted.explain`."""
-        return self.__wrapped__.explain(self.__self__, *args, **kwargs)
-
-    @property
-    def traces(self) -> int:
-        """How often the method has been traced, for all objects."""
-        return self.__wrapped__.traces
+    static_argnums: int | Iterable[int]
+    static_argnames: str | Iterable[str]
+    donate_argnums: int | Iterable[int]
+    donate_argnames: str | Iterable[str]
+    dims: Mapping[str, Any] | None
+    max_variants: int | None
 
 
 @overload
-def jit(function: Callable[P, R], /) -> Jitted[P, R]: ...
+def jit(function: Callable[P, R], /, **options: Unpack[Options]) -> Jitted[P, R]: ...
 @overload
-def jit(
-    function: None = None,
-    /,
-    *,
-    static_argnums: int | Iterable[int] = ...,
-    static_argnames: str | Iterable[str] = ...,
-    donate_argnums: int | Iterable[int] = ...,
-    donate_argnames: str | Iterable[str] = ...,
-) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
+def jit(function: None = None, /, **options: Unpack[Options]) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
 def jit(
     function: Callable[..., Any] | None = None,
     /,
@@ -357,6 +350,8 @@ def jit(
     static_argnames: str | Iterable[str] = (),
     donate_argnums: int | Iterable[int] = (),
     donate_argnames: str | Iterable[str] = (),
+    dims: Mapping[str, Any] | None = None,
+    max_variants: int | None = None,
 ) -> Any:
     """Compile a function of arrays to native kernels; a decorator, with or without options.
 
@@ -374,9 +369,15 @@ def jit(
         static_argnames: the same by name.
         donate_argnums: positions of arguments whose memory the call may reuse; the arrays cannot be used after it.
         donate_argnames: the same by name.
+        dims: sizes that one program is for, by argument: ``{"x": (batch, 784)}`` with `Dim` or sizes computed from them
+            for each axis and None for those that may be anything, or ``{"x": {0: batch}}``; one entry for all arrays
+            of an argument, or a container like it. Without, axes whose sizes keep changing become dimensions after
+            8 programs, with a warning.
+        max_variants: how many programs the function may need before that is an error.
 
     Raises:
-        ArgumentError: an option names an argument that the function does not have.
+        ArgumentError: an option names an argument that the function does not have. At a call: one variant too many.
+        ShapeError: at a call, a size that is out of the range of its `Dim`, or not what it is related to.
 
     >>> import eerie_dsl as eerie
     >>> @eerie.jit
@@ -389,6 +390,9 @@ def jit(
         raise ArgumentError(f"jit needs a function, got {function!r}")
 
     def decorate(f: Callable[..., Any]) -> Jitted[..., Any]:
-        return Jitted(f, Signature(f, static_argnums, static_argnames, donate_argnums, donate_argnames))
+        declared = None if dims is None else Declared(dims)
+        named = () if declared is None else declared.names
+        signature = Signature(f, static_argnums, static_argnames, donate_argnums, donate_argnames, named)
+        return Jitted(f, signature, declared, max_variants)
 
     return decorate if function is None else decorate(function)

@@ -69,7 +69,8 @@ class Loaded:
             self._run = _Interpreted(core)
         else:
             self.program, self.status = compiler(core, target, name=name)
-            self.pooled = _work(graph) > _POOLED_NS and (os.cpu_count() or 1) > 1
+            in_kernels = any(k.name.startswith("loop") for k in self.program.kernels)
+            self.pooled = heavy(graph, loops_in_kernels=in_kernels) and (os.cpu_count() or 1) > 1
             self._run = Executable(self.program.vmfb, pooled=self.pooled).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()
@@ -143,10 +144,15 @@ def _remember(graph: Graph, loaded: Loaded) -> Loaded:
     return loaded
 
 
-def _work(graph: Graph) -> float:
+def heavy(graph: Graph, *, loops_in_kernels: bool = False) -> bool:
+    """Whether worker threads pay for their wake-up. Those of a loop do so at each step, unless it is a kernel."""
+    return _work(graph.typical, loops_in_kernels) > _POOLED_NS
+
+
+def _work(graph: Graph, whole: bool = False) -> float:
     """A rough estimate of the work that threads could share at a time, in nanoseconds at 16 flops or 8 bytes each."""
     bodies = [g for n in graph.nodes if n.op and n.op.sequential for g in n.params.values() if isinstance(g, Graph)]
-    if bodies:
+    if bodies and not whole:
         return max(map(_work, bodies)) / _STEPS
     flops = graph.flops
     moved: int = sum(n.aval.nbytes for n in (*graph.inputs, *graph.outputs))

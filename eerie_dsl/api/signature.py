@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from eerie_dsl import tree
 from eerie_dsl.errors import ArgumentError
 
 
@@ -63,6 +64,7 @@ class Signature:
         static_argnames: names of static arguments.
         donate_argnums: positions of donated arguments.
         donate_argnames: names of donated arguments.
+        named: names of arguments that other options speak of.
 
     Raises:
         ArgumentError: a position or a name that the function does not have, or one that is static and donated.
@@ -75,11 +77,13 @@ class Signature:
         static_argnames: str | Iterable[str] = (),
         donate_argnums: int | Iterable[int] = (),
         donate_argnames: str | Iterable[str] = (),
+        named: Sequence[str] = (),
     ) -> None:
         self.static: frozenset[int | str] = frozenset()
         self.donated: frozenset[int | str] = frozenset()
         self.positional: tuple[str, ...] = ()
-        if static_argnums == () and static_argnames == () and donate_argnums == () and donate_argnames == ():
+        options = (static_argnums, static_argnames, donate_argnums, donate_argnames, named)
+        if all(o == () for o in options):
             return
         import inspect
 
@@ -111,6 +115,11 @@ class Signature:
 
         self.static = places(static_argnums, static_argnames, "static")
         self.donated = places(donate_argnums, donate_argnames, "donate")
+        for name in named:
+            if name not in parameters:
+                raise ArgumentError(
+                    f"dims: the function has no argument {name!r}", hint="it has " + ", ".join(parameters)
+                )
         if both := self.static & self.donated:
             raise ArgumentError(f"argument {sorted(map(str, both))[0]} cannot be static and donated")
 
@@ -149,6 +158,17 @@ class Signature:
         for place in sorted(p for p in fixed if isinstance(p, int)):
             rest.insert(place, fixed[place])
         return tuple(rest), {**kwargs, **{p: v for p, v in fixed.items() if isinstance(p, str)}}
+
+    def donations(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+        """The argument leaves that a call donates, when its static arguments are taken out."""
+        if not self.donated:
+            return ()
+        places = [i for i in range(len(args) + len(self.static)) if i not in self.static]
+        marks = (
+            tuple(tree.map(lambda _, p=p: p in self.donated, a) for p, a in zip(places, args, strict=False)),
+            {k: tree.map(lambda _, k=k: k in self.donated, v) for k, v in kwargs.items()},
+        )
+        return tuple(i for i, mark in enumerate(tree.leaves(marks)) if mark)
 
     def name(self, place: int | str) -> str:
         """How the user calls an argument."""

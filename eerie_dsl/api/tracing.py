@@ -15,6 +15,7 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import bool_, complex128, dtype, float64, int64
 from eerie_dsl.ir.graph import Graph, Node, placeholder, topological
 from eerie_dsl.ir.scope import tracing
+from eerie_dsl.ir.size import Size
 from eerie_dsl.ops.composite.promotion import strong
 from eerie_dsl.runtime import from_dlpack
 
@@ -154,7 +155,7 @@ def _results(result: Any, name: str) -> tuple[list[Any], Any]:
         return [result], None
     leaves, structure = tree.flatten(result)
     for leaf, path in zip(leaves, tree.paths(result, "result"), strict=True):
-        if not isinstance(leaf, (Array, np.ndarray, np.generic, *SCALARS)):
+        if not isinstance(leaf, (Array, np.ndarray, np.generic, Size, *SCALARS)):
             raise ArgumentError(
                 f"{name} returns a {type(leaf).__name__} at {path}, which is not an array",
                 hint="return arrays, numbers and containers of them",

@@ -10,6 +10,7 @@ from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.callables import argument_names, name_of, source_of
 from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.leaves import function_of, lifted, outline
 from eerie_dsl.api.tracing import Leaf, trace
 from eerie_dsl.errors import ArgumentError, ShapeError
 from eerie_dsl.ir.graph import Node
@@ -30,8 +31,8 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
 
     Args:
         function: of arrays and trees of them, giving the like.
-        in_axes: where the examples are in each positional argument: an axis for all, or a tuple with one entry for
-            each argument. None for an argument that all examples share.
+        in_axes: where the examples are in each positional argument: an axis for all, or a tuple or list with one
+            entry for each argument. None for an argument that all examples share.
         out_axes: where they shall be in the results.
 
     Returns:
@@ -45,11 +46,11 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
     >>> eerie.vmap(eerie.sum)(eerie.ones((3, 2)))
     Array([2., 2., 2.], dtype=float32, device=cpu)
     """
-    name = name_of(function)
+    name = name_of(function_of("vmap", function))
 
     @functools.wraps(function)
     def over_examples(*args: Any, **kwargs: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+        axes = tuple(in_axes) if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ArgumentError(f"vmap of {name}: in_axes has {len(axes)} entries for {len(args)} arguments")
         leaves, structure = tree.flatten((args, kwargs))
@@ -57,8 +58,11 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
         where = [
             path for n, a in (*zip(names, args, strict=True), *sorted(kwargs.items())) for path in tree.paths(a, n)
         ]
-        dims = _prefix(f"in_axes of vmap of {name}", axes, args) + [0] * (len(leaves) - len(tree.leaves(args)))
-        nodes = [strong(lift(leaf)) for leaf in leaves]
+        dims: list[int | None] = []
+        for axis, value, path in zip(axes, args, names, strict=True):
+            dims += _prefix(f"in_axes of vmap of {name}", axis, value, path)
+        dims += [0] * (len(leaves) - len(dims))
+        nodes = [strong(lifted(leaf, f"vmap of {name} over {w}")) for leaf, w in zip(leaves, where, strict=True)]
         dims = [_within(name, d, n, w) for d, n, w in zip(dims, nodes, where, strict=True)]
         size = _size(name, nodes, dims, where)
         types = [Leaf(_without(n, d)) for n, d in zip(nodes, dims, strict=True)]
@@ -66,15 +70,16 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) ->
         captured = [c if isinstance(c, Node) else lift(c) for c in traced.captured]
         found = batched(traced.graph, [*nodes, *captured], [*dims, *(None for _ in captured)])
         results = traced.build([Array.of(n) for n, _ in found])
-        places = _prefix(f"out_axes of vmap of {name}", out_axes, results)
-        outputs = [_placed(name, n, d, to, size) for (n, d), to in zip(found, places, strict=True)]
+        places = _prefix(f"out_axes of vmap of {name}", out_axes, results, "result")
+        paths = tree.paths(results, "result")
+        outputs = [_placed(name, n, d, to, size, p) for (n, d), to, p in zip(found, places, paths, strict=True)]
         return traced.build([Array.of(n) for n in outputs])
 
     return over_examples
 
 
-def _prefix(what: str, axes: Axes, of: Any) -> list[int | None]:
-    """One axis for each leaf of a tree, from a tree that ends where several leaves share one."""
+def _prefix(what: str, axes: Axes, of: Any, path: str) -> list[int | None]:
+    """One axis for each leaf of the tree at ``path``, from a tree that ends where several leaves share one."""
     result: list[int | None] = []
 
     def walk(axis: Any, value: Any) -> None:
@@ -84,7 +89,10 @@ def _prefix(what: str, axes: Axes, of: Any) -> list[int | None]:
         inner, found = tree.children(value)
         given, structure = tree.children(axis)
         if found is None or found != structure:
-            raise ArgumentError(f"{what}: {axis!r} does not fit {type(value).__name__}", hint="use an integer or None")
+            raise ArgumentError(
+                f"{what}: {axis!r} does not fit {path}, which is {outline(tree.flatten(of)[1])}",
+                hint="use an integer, None, or a tree of them like it",
+            )
         for a, v in zip(given, inner, strict=True):
             walk(a, v)
 
@@ -116,13 +124,16 @@ def _without(node: Node, dim: int | None) -> Any:
     return node.aval.with_shape((*node.shape[:dim], *node.shape[dim + 1 :]))
 
 
-def _placed(name: str, node: Node, dim: int | None, to: int | None, size: int) -> Node:
+def _placed(name: str, node: Node, dim: int | None, to: int | None, size: int, path: str) -> Node:
     if to is None:
         if dim is not None:
-            raise ArgumentError(f"vmap of {name}: a result differs between examples, and its out_axes is None")
+            raise ArgumentError(
+                f"vmap of {name}: {path} differs between examples, and its out_axes is None",
+                hint="give it an axis, or reduce it inside",
+            )
         return node
     if dim is None:
         node, dim = broadcast(node, shape=(size, *node.shape), axes=tuple(range(1, node.ndim + 1))), 0
     if not -node.ndim <= to < node.ndim:
-        raise ArgumentError(f"vmap of {name}: a result is {node.aval} and has no axis {to} (out_axes)")
+        raise ArgumentError(f"vmap of {name}: {path} is {node.aval} for all examples and has no axis {to} (out_axes)")
     return moveaxis(node, dim, to % node.ndim)

@@ -1,6 +1,7 @@
 """From graph to native code: targets, cache, and the compiler in a process of its own."""
 
 from eerie_dsl.compile.cache import Cache, CacheInfo, Entry, default_cache
+from eerie_dsl.compile.functions import Function, absence, backends, compile_functions
 from eerie_dsl.compile.key import Key, make_key
 from eerie_dsl.compile.program import Kernel, Program
 from eerie_dsl.compile.service import (
@@ -20,10 +21,14 @@ __all__ = [
     "CacheInfo",
     "CacheStatus",
     "Entry",
+    "Function",
     "Kernel",
     "Key",
     "Program",
     "Target",
+    "absence",
+    "backends",
+    "compile_functions",
     "compile_graph",
     "compile_module",
     "default_cache",

@@ -6,8 +6,9 @@ Lives in the worker process only (see `eerie_dsl.compile.worker`); importing it 
 from __future__ import annotations
 
 import ctypes
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from iree.compiler.api import Invocation, Output, Session, Source, ctypes_dl
@@ -63,6 +64,7 @@ class Compiled(NamedTuple):
 
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+_NAMED = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
 
 
 def _library() -> Any:
@@ -76,6 +78,10 @@ def _library() -> Any:
     ):
         function = getattr(library, f"ireeCompilerInvocation{name}")
         function.argtypes, function.restype = arguments, None
+    # IREE's own tools find the linker for WebAssembly by where they are.
+    linker = os.path.join(os.path.dirname(library._name), "iree-lld")
+    if os.path.isfile(linker):
+        os.environ.setdefault("IREE_LLVM_WASM_LINKER_PATH", linker)
     return library
 
 
@@ -85,6 +91,14 @@ class Driver:
     def __init__(self) -> None:
         self._library = _library()
         self._sessions: dict[tuple[str, ...], tuple[Session, list[int]]] = {}
+
+    def backends(self) -> tuple[str, ...]:
+        """What the compiler can emit code for, by its names."""
+        found: list[str] = []
+        query = self._library.ireeCompilerEnumerateRegisteredHALTargetBackends
+        query.argtypes, query.restype = [_NAMED, ctypes.c_void_p], None
+        query(_NAMED(lambda name, _: found.append(name.decode())), None)
+        return tuple(found)
 
     def compile(
         self, module: bytes, flags: Sequence[str], on_phase: Callable[[str], None] = lambda doing: None
@@ -112,40 +126,66 @@ class Driver:
     def _compile(
         self, module: bytes, flags: tuple[str, ...], rung: str, on_phase: Callable[[str], None], start: float
     ) -> Compiled:
+        reader = KernelReader()
+        vmfb: list[bytes] = []
+
+        def look(phase: str, invocation: Invocation) -> None:
+            if phase in KernelReader.PHASES:
+                reader.read(phase, taken(invocation.output_ir_bytecode))
+            elif phase == "end":
+                vmfb.append(taken(invocation.output_vm_bytecode))
+
+        done, found, doing = self.go(module, flags, PHASES, on_phase, look)
+        kernels = tuple(tuple(k) for k in reader.kernels()) if done else ()
+        return Compiled(vmfb[0] if done else None, kernels, found, doing, rung, time.monotonic() - start)
+
+    def go(
+        self,
+        module: bytes,
+        flags: tuple[str, ...],
+        phases: Mapping[str, str],
+        on_phase: Callable[[str], None],
+        look: Callable[[str, Invocation], None],
+    ) -> tuple[bool, tuple[Diagnostic, ...], str]:
+        """Take a module from phase to phase; ``look`` is called after each.
+
+        Returns:
+            Whether the compiler got through, what it said, and what it was doing last.
+
+        Raises:
+            CompileError: a flag that the compiler does not know.
+        """
         session = self._session(flags)
         invocation = session.invocation()
         found: list[Diagnostic] = []
-        reader = KernelReader()
 
         def receive(severity: int, text: int, size: int, _: object) -> None:
             found.append(diagnostic(severity, ctypes.string_at(text, size).decode("utf-8", "replace")))
 
         callback = _CALLBACK(receive)
-        doing, vmfb = "reading the module", None
+        doing, done = "reading the module", False
         try:
             self._library.ireeCompilerInvocationEnableCallbackDiagnostics(invocation._inv_p, 0, callback, None)
             if invocation.parse_source(Source.wrap_buffer(session, module, buffer_name="source.mlir")):
-                for phase, doing in PHASES.items():
+                before = None
+                for phase, doing in phases.items():
                     on_phase(doing)
-                    if not self._advance(invocation, phase):
+                    if not self._advance(invocation, before, phase):
                         break
-                    if phase in KernelReader.PHASES:
-                        reader.read(phase, _taken(invocation.output_ir_bytecode))
+                    look(phase, invocation)
+                    before = phase
                 else:
-                    vmfb = _taken(invocation.output_vm_bytecode)
+                    done = True
         finally:
             invocation.close()
-            if vmfb is None:
+            if not done:
                 # A context that a pass failed in is not trusted with the next module.
                 self._forget(flags)
-        kernels = tuple(tuple(k) for k in reader.kernels()) if vmfb is not None else ()
-        return Compiled(vmfb, kernels, tuple(found), doing, rung, time.monotonic() - start)
+        return done, tuple(found), doing
 
-    def _advance(self, invocation: Invocation, phase: str) -> bool:
-        phases = list(PHASES)
-        place = phases.index(phase)
-        if place:
-            self._library.ireeCompilerInvocationSetCompileFromPhase(invocation._inv_p, phases[place - 1].encode())
+    def _advance(self, invocation: Invocation, before: str | None, phase: str) -> bool:
+        if before is not None:
+            self._library.ireeCompilerInvocationSetCompileFromPhase(invocation._inv_p, before.encode())
         self._library.ireeCompilerInvocationSetCompileToPhase(invocation._inv_p, phase.encode())
         return bool(invocation.execute())
 
@@ -166,7 +206,8 @@ class Driver:
         session.close()
 
 
-def _taken(write: Callable[[Output], None]) -> bytes:
+def taken(write: Callable[[Output], None]) -> bytes:
+    """What the compiler writes."""
     output = Output.open_membuffer()
     try:
         write(output)

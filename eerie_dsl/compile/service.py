@@ -47,7 +47,7 @@ class CacheStatus(NamedTuple):
 
 class _Job(NamedTuple):
     kind: str
-    payload: bytes
+    payload: Any
     sources: Any
     target: Target
     name: str
@@ -135,6 +135,16 @@ def lower_graph(graph: Graph, target: str | Target | None = None, *, name: str =
     return text
 
 
+def run(kind: str, payload: Any, sources: Any, target: Target, name: str, ops: int, lines: tuple[Source, ...]) -> Any:
+    """Do a job of another kind in a worker; see `eerie_dsl.compile.worker` for what it answers.
+
+    Raises:
+        CompileError: the compiler refused, crashed, or ran out of time.
+        EerieError: what lowering raised.
+    """
+    return _service.run(_Job(kind, payload, sources, target, name, ops, lines))
+
+
 def prewarm() -> None:
     """Start a worker now, so that it loads the compiler while there is other work to do."""
     _service.prewarm()
@@ -146,13 +156,14 @@ def shutdown() -> None:
 
 
 def _job(kind: str, graph: Graph, target: Target, name: str) -> _Job:
+    target.check(graph)
     lines = tuple(node.source for node in graph.walk() if node.source is not None)
-    return _Job(kind, graph.encode(), _plain(graph.sources), target, name, len(graph.nodes), lines)
+    return _Job(kind, graph.encode(), plain(graph.sources), target, name, len(graph.nodes), lines)
 
 
-def _plain(sources: Any) -> Any:
-    # The worker's pipe takes plain tuples only.
-    return tuple((source and tuple(source), tuple(map(_plain, inner))) for source, inner in sources)
+def plain(sources: Any) -> Any:
+    """Sources of a graph as plain tuples, the only ones that the worker's pipe takes."""
+    return tuple((source and tuple(source), tuple(map(plain, inner))) for source, inner in sources)
 
 
 def _from_other(cache: Cache, key: Key, lock: Lock | None, job: _Job) -> Program | None:

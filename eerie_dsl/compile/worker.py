@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eerie_dsl.compile.driver import Driver
+    from eerie_dsl.ir import Graph
 
 # How long an orphan may live on when the pipe to its parent is held open by someone else.
 _ORPHAN_SECONDS = 5.0
 # A worker holds 200 MB; starting another takes a quarter of a second.
 _IDLE_SECONDS = 900.0
+
+# What the compiler refuses is most often what it made of several operations itself.
+_RUNGS = (
+    ("operations with one user fused", ("--iree-dispatch-creation-fuse-multi-use=false",), False),
+    ("one kernel for each operation", (), True),
+)
+
+# Their drivers compile the kernels once more, and take sums of floats apart.
+_LENIENT = {f"--iree-hal-target-device={name}" for name in ("vulkan", "metal", "webgpu")}
 
 
 def main(folder: str) -> None:
@@ -92,25 +102,31 @@ def _leave(folder: str) -> None:
 
 def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ...]:
     kind, payload, sources, flags = job
+    if kind == "backends":
+        return ("text", driver.backends())
 
     def on_phase(phase: str) -> None:
         frames.send(replies, ("phase", phase))
 
     try:
+        if kind == "static":
+            return _static(driver, payload, sources, flags, on_phase)
         on_phase("reading the module")
         module = payload
         if kind != "module":
             on_phase("lowering")
-            module = _lowered(payload, sources, flags, text=kind == "text")
+            module = _lowered(kind, payload, sources, flags)
         if kind == "text":
             return ("text", module)
         result = driver.compile(module, flags, on_phase)
-        if result.vmfb is None and kind == "graph":
-            # What the compiler refuses is most often what it made of several operations itself.
-            module = _lowered(payload, sources, flags, text=False, apart=True)
-            second = driver.compile(module, flags, on_phase)
-            if second.vmfb is not None:
-                result = second._replace(rung="one kernel for each operation")
+        if kind in ("graph", "functions"):
+            for rung, more, apart in _RUNGS:
+                if result.vmfb is not None:
+                    break
+                module = _lowered(kind, payload, sources, flags, apart=apart)
+                again = driver.compile(module, (*flags, *more), on_phase)
+                if again.vmfb is not None:
+                    result = again._replace(rung=rung)
     except frames.Closed:
         raise
     except EerieError as error:
@@ -127,20 +143,45 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
     return ("done", result.vmfb, result.kernels, diagnostics, result.rung, result.seconds)
 
 
-def _lowered(encoded: bytes, sources: Any, flags: Sequence[str], *, text: bool, apart: bool = False) -> Any:
+def _static(driver: Driver, payload: Any, sources: Any, flags: Sequence[str], on_phase: Any) -> tuple[Any, ...]:
+    from eerie_dsl.compile.static_phases import build_static
+
+    name, encoded = payload
+    on_phase("lowering")
+    built = build_static(driver, name, _decoded(encoded, sources), flags, on_phase)
+    if built.parts is None:
+        return ("refused", built.phase, tuple(map(tuple, built.diagnostics)))
+    return ("text", built.parts)
+
+
+def _lowered(kind: str, payload: Any, sources: Any, flags: Sequence[str], *, apart: bool = False) -> Any:
+    from eerie_dsl.lowering import Function, build, lower, lower_functions
+
+    # Other backends than this one refuse tiles for CPUs.
+    tiled = any(flag.endswith("-backends=llvm-cpu") for flag in flags)
+    strict = not any(flag in _LENIENT for flag in flags)
+    if kind == "functions":
+        functions = [
+            Function(name, _decoded(encoded, own), weights)
+            for (name, encoded, weights), own in zip(payload, sources, strict=True)
+        ]
+        return lower_functions(functions, tiled=tiled, apart=apart, strict=strict)
+    graph = _decoded(payload, sources)
+    if kind == "text":
+        return str(build(graph, tiled=tiled, strict=strict))
+    return lower(graph, tiled=tiled, apart=apart, strict=strict)
+
+
+def _decoded(encoded: bytes, sources: Any) -> Graph:
     from eerie_dsl.ir import Graph
-    from eerie_dsl.lowering import build, lower
 
     try:
-        graph = Graph.decode(encoded, _restore(sources))
+        return Graph.decode(encoded, _restore(sources))
     except (ImportError, AttributeError) as error:
         raise CompileError(
             f"the compiler process cannot find a primitive of this program: {error}",
             hint="define primitives in a module that can be imported, not in the script that is run",
         ) from None
-    # Other backends than this one refuse tiles for CPUs.
-    tiled = any(flag.endswith("-backends=llvm-cpu") for flag in flags)
-    return str(build(graph, tiled=tiled)) if text else lower(graph, tiled=tiled, apart=apart)
 
 
 def _restore(sources: Any) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from math import prod
 
 from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.ir.size import Extent, Size
 
 Shape = tuple[int, ...]
+"""Sizes of the axes. Where a program is recorded for any size of a `Dim`, some are a `Size`, which is declared an int
+because it takes part in the same arithmetic."""
 
 _interned: dict[tuple[Shape, DType], Aval] = {}
 
@@ -21,21 +24,24 @@ class Aval:
     True
     """
 
-    __slots__ = ("dtype", "ndim", "shape", "size")
+    __slots__ = ("dtype", "ndim", "shape", "size", "static")
     shape: Shape
     dtype: DType
     ndim: int
     size: int
+    static: bool
 
     def __new__(cls, shape: Shape, dtype: DType) -> Aval:
         found = _interned.get((shape, dtype))
         if found is not None:
             return found
         self = object.__new__(cls)
-        self.shape = shape = tuple(int(n) for n in shape)
+        sizes: tuple[Extent, ...] = tuple([n if isinstance(n, Size) else int(n) for n in shape])
+        self.shape = shape = sizes  # type: ignore[assignment]
         self.dtype = dtype
         self.ndim = len(shape)
         self.size = prod(shape)
+        self.static = not any(isinstance(n, Size) for n in shape)
         return _interned.setdefault((shape, dtype), self)
 
     @property

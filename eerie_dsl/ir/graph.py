@@ -17,6 +17,7 @@ from eerie_dsl.errors import GraphError, Source
 from eerie_dsl.ir.aval import Aval, TupleAval, Type
 from eerie_dsl.ir.dtypes import DType, dtype
 from eerie_dsl.ir.scope import Scope, state
+from eerie_dsl.ir.size import Extent, Size, decoded, encoded, likely
 
 if TYPE_CHECKING:
     from eerie_dsl.ir.primitive import Primitive
@@ -212,6 +213,26 @@ class Graph:
                         values.pop(id(i), None)
         return [values[id(n)] for n in self.outputs]
 
+    @property
+    def dims(self) -> dict[str, Size]:
+        """The dimensions of the inputs that are known when the program is called, by name."""
+        sizes: Iterator[Extent] = (n for a in self.in_avals for n in a.shape)
+        return {n.name: n for n in sizes if isinstance(n, Size) and n.name is not None}
+
+    def at(self, values: Mapping[str, Extent]) -> Graph:
+        """The graph where dimensions have these values, every type inferred again.
+
+        Raises:
+            ShapeError: it does not hold for them.
+        """
+        return _decode_graph(_at(self.encoded(), values), self.sources)
+
+    @property
+    def typical(self) -> Graph:
+        """The graph at sizes on which estimates can be based."""
+        dims = self.dims
+        return self.at({name: likely(n) for name, n in dims.items()}) if dims else self
+
     def copied(self) -> Graph:
         """The same graph on nodes of its own, which hold no values and belong to no scope."""
         return Graph.decode(self.encode(), self.sources)
@@ -267,7 +288,8 @@ def topological(outputs: Iterable[Node], stop: Callable[[Node], bool]) -> list[N
 
 def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same operation on other operands, typed anew, its source line kept."""
-    if node.op is None or all(a is b for a, b in zip(node.inputs, inputs, strict=True)):
+    # What has no operands belongs to no scope yet, and is recorded anew: the scope would take it for captured.
+    if node.op is None or (inputs and all(a is b for a, b in zip(node.inputs, inputs, strict=True))):
         return node
     aval = node.op.infer(*(i.aval for i in inputs), **node.params)
     depth = 1 + max([i.depth for i in inputs], default=0)
@@ -279,7 +301,12 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
 def _encode_aval(aval: Type) -> tuple[Any, ...]:
     if isinstance(aval, TupleAval):
         raise GraphError("a graph input cannot be a tuple")
-    return (aval.shape, aval.dtype.name)
+    return (tuple(map(encoded, aval.shape)), aval.dtype.name)
+
+
+def _decode_aval(shape: tuple[Any, ...], name: str) -> Aval:
+    sizes: Any = tuple(map(decoded, shape))
+    return Aval(sizes, dtype(name))
 
 
 def _encode_params(params: Params) -> tuple[Any, ...]:
@@ -293,6 +320,8 @@ def _encode_param(value: Any) -> Any:
         return ("d", value.name)
     if isinstance(value, Graph):
         return ("g", value.encoded())
+    if isinstance(value, Size):
+        return encoded(value)
     if value is None or type(value) in (bool, int, float, complex, str, bytes):
         return value
     raise GraphError(f"a parameter of type {type(value).__name__} cannot be part of a graph")
@@ -306,6 +335,8 @@ def _decode_param(value: Any, graph_sources: Iterator[Sources]) -> Any:
         return tuple(_decode_param(v, graph_sources) for v in rest)
     if tag == "d":
         return dtype(rest[0])
+    if tag == "$":
+        return decoded(value)
     return _decode_graph(rest[0], next(graph_sources, None))
 
 
@@ -313,13 +344,22 @@ def _decode_graph(encoded: tuple[Any, ...], sources: Sources | None) -> Graph:
     from eerie_dsl.ir.primitive import primitive_at
 
     in_types, node_rows, outputs = encoded
-    nodes = [placeholder(Aval(shape, dtype(name))) for shape, name in in_types]
+    nodes = [placeholder(_decode_aval(shape, name)) for shape, name in in_types]
     for k, (path, operands, params) in enumerate(node_rows):
         op = primitive_at(path)
         inputs = tuple(nodes[i] for i in operands)
         source, inner = sources[k] if sources else (None, ())
         graph_sources = iter(inner)
-        decoded = StaticParams((name, _decode_param(value, graph_sources)) for name, value in params)
-        aval = op.infer(*(i.aval for i in inputs), **decoded)
-        nodes.append(Node(op, inputs, decoded, aval, source))
+        known = StaticParams((name, _decode_param(value, graph_sources)) for name, value in params)
+        aval = op.infer(*(i.aval for i in inputs), **known)
+        nodes.append(Node(op, inputs, known, aval, source))
     return Graph(nodes[: len(in_types)], nodes[len(in_types) :], [nodes[i] for i in outputs])
+
+
+def _at(encoded_value: Any, values: Mapping[str, Extent]) -> Any:
+    """What was encoded, with values in place of dimensions."""
+    if type(encoded_value) is not tuple:
+        return encoded_value
+    if len(encoded_value) == 2 and encoded_value[0] == "$":
+        return encoded(Size(encoded_value[1]).at(values))
+    return tuple([_at(v, values) for v in encoded_value])

@@ -35,6 +35,8 @@ class Primitive:
     """Each result element depends on the operands' elements at its own place."""
     moves: ClassVar[bool] = False
     """Result elements are operand elements at other places; the result may share the operand's memory."""
+    repeats: ClassVar[bool] = False
+    """Every result element is an element of the one operand; takes ``shape`` and ``axes`` as `broadcast` does."""
     absorbs: ClassVar[Absorbs] = "nothing"
     """Which operands the lowering builds into its own kernel: none, broadcasts and transposes, or these and
     elementwise work too (right where each operand element is read about once)."""
@@ -67,7 +69,7 @@ class Primitive:
                 depth = i.depth
             if i.scope is not None and not i.scope.active:
                 raise leaked(self.name, i.scope)
-        return Node(self, inputs, known, aval, user_source(), state.scope, None, depth + 1)
+        return Node(self, inputs, known, aval, state.source or user_source(), state.scope, None, depth + 1)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
@@ -127,6 +129,11 @@ class Primitive:
     def extends(self, *args: Any, **params: Any) -> Params | None:
         """The parameters with which the operation gives only the first of the results that it gives with these."""
         return None
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Any, **params: Any) -> bool:
+        """Whether the result at a place along its axis ``row`` depends on the operands at that place along their axes
+        ``rows`` only; None where an operand has no such axis."""
+        return self.elementwise
 
     def literal_of(self, array: Any, aval: Aval) -> Node:
         """For a literal primitive: the node that stands for ``array``."""

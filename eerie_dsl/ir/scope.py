@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from eerie_dsl.errors import Source
+
 
 class Scope:
     """One tracing of a function. What is recorded inside belongs to it, and ends with it.
@@ -47,6 +49,8 @@ class Tape:
 class _State(threading.local):
     scope: Scope | None = None
     tape: Tape | None = None
+    source: Source | None = None
+    """The line that derivatives are being recorded for, in place of the one that asks for them."""
 
 
 state = _State()
@@ -60,13 +64,14 @@ def tracing(name: str, *, inline: bool = False) -> Iterator[Scope]:
         name: of what is traced, for messages.
         inline: what is recorded will be part of what is around it, not a program of its own.
     """
-    outer = state.scope
+    outer, source = state.scope, state.source
     scope = state.scope = Scope(name, outer, not inline or (outer is not None and outer.literals))
+    state.source = None
     try:
         yield scope
     finally:
         scope.active = False
-        state.scope = outer
+        state.scope, state.source = outer, source
 
 
 @contextmanager

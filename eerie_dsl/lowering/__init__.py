@@ -1,5 +1,6 @@
 """Graph to MLIR: the only door to ``iree.compiler.ir``."""
 
+from eerie_dsl.lowering.functions import Function, lower_functions
 from eerie_dsl.lowering.module import ENTRY, build, lower
 
-__all__ = ["ENTRY", "build", "lower"]
+__all__ = ["ENTRY", "Function", "build", "lower", "lower_functions"]

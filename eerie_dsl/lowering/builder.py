@@ -17,8 +17,11 @@ import numpy as np
 from iree.compiler import ir
 from iree.compiler.dialects import arith, linalg, tensor
 
+from eerie_dsl.errors import Source
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import bool_, complex128, int64
+from eerie_dsl.ir.dtypes import complex128, int64
+from eerie_dsl.ir.size import Extent, Size
+from eerie_dsl.lowering.barriers import after, apart, hidden_true, own, used
 from eerie_dsl.lowering.contraction import contraction
 from eerie_dsl.lowering.extended import extended
 from eerie_dsl.lowering.fills import dense_complex128, filled
@@ -26,6 +29,7 @@ from eerie_dsl.lowering.loops import branch, for_loop, while_loop
 from eerie_dsl.lowering.region import region
 from eerie_dsl.lowering.scalar import Scalar, ScalarEmitter, element_type
 from eerie_dsl.lowering.schedule import Tiles
+from eerie_dsl.lowering.sizes import extent, mixed
 from eerie_dsl.lowering.values import (
     Body,
     Deferred,
@@ -54,7 +58,10 @@ class Builder:
         self.tiled = tiled
         """Whether kernels may carry tile sizes: those of `schedule` are for CPUs."""
         self.loc = ir.Location.unknown()
-        self.holds: Scalar | None = None  # True, and does not look it
+        self.source: Source | None = None  # of the operation that is being lowered
+        self.sizes: dict[str, ir.Value] = {}  # the arguments' dimensions
+        self._begin = ir.InsertionPoint.current.block
+        self._holds: Scalar | None = None
 
     @contextmanager
     def at(self, loc: ir.Location) -> Iterator[None]:
@@ -63,6 +70,14 @@ class Builder:
         with loc:
             yield
         self.loc = outer
+
+    @property
+    def holds(self) -> Scalar:
+        """True, and the compiler does not find out."""
+        if self._holds is None:
+            with ir.InsertionPoint.at_block_begin(self._begin):  # for all regions inside
+                self._holds = hidden_true()
+        return self._holds
 
     # Descriptions, nothing emitted.
 
@@ -92,43 +107,14 @@ class Builder:
         return self.dense(out, array)
 
     def splat(self, out: Aval, number: Any) -> Value:
-        """One number everywhere."""
+        """One number everywhere; it may be a size."""
         return Splat(out, self.loc, number)
 
-    def own(self, x: Value) -> Value:
-        """``x`` in memory of its own, also where the compiler finds that it equals an argument of the function.
+    def extent(self, size: Extent) -> ir.Value:
+        """A size as an index value."""
+        return extent(size, self.sizes)
 
-        IREE drops every plain copy, so each element is chosen by a condition that only looks unknown.
-        """
-        holds = self._true()
-        return self.map(x.aval, lambda s, e: s.select(holds, e, 0), x)
-
-    def apart(self, x: Value) -> Tensor:
-        """``x`` produced by other kernels than those that use it."""
-        made = self.tensor(x)
-        known = ir.Operation.create("util.optimization_barrier", [tensor_type(x.aval)], [made.value])
-        return Tensor(x.aval, known.result)
-
-    def after(self, x: Value, token: Value) -> Value:
-        """``x``, read when ``token`` is there: the compiler does not find that it is ``x``, nor that the condition by
-        which its elements are chosen, which needs the token, is always True."""
-        if not token.aval.size:
-            return self.own(x)
-        holds = self._true()
-        # A slice: reading at 0 and 0 miscompiles where IREE makes it part of the token's own kernel.
-        one = Aval((1,) * token.aval.ndim, token.aval.dtype)
-        first = self.extract_slice(token, one, [0] * token.aval.ndim, [1] * token.aval.ndim)
-        first = self.reshape(first, one.with_shape(()))
-        there = self.map(Aval((), bool_), lambda s, e: s.bit_or(holds, s.compare("eq", e, 0)), first)
-        everywhere = self.view(self.tensor(there), x.aval.with_dtype(bool_), ())
-        return self.map(x.aval, lambda s, c, e: s.select(c, e, 0), everywhere, x)
-
-    def _true(self) -> Scalar:
-        if self.holds is None:
-            true = ScalarEmitter().constant(True, bool_).value
-            known = ir.Operation.create("util.optimization_barrier", [true.type], [true])
-            self.holds = Scalar(known.result, bool_)
-        return self.holds
+    own, apart, after = own, apart, after
 
     # Tensors.
 
@@ -142,7 +128,8 @@ class Builder:
 
     def empty(self, out: Aval) -> ir.Value:
         """A fresh tensor without contents."""
-        return tensor.empty(list(out.shape), element_type(out.dtype))
+        sizes = [self.extent(n) if isinstance(n, Size) else n for n in out.shape]
+        return tensor.empty(sizes, element_type(out.dtype))
 
     def filled(self, out: Aval, number: Any) -> ir.Value:
         """A fresh tensor filled with a number."""
@@ -156,7 +143,7 @@ class Builder:
             loops = x.aval.shape
             dims: tuple[Dim, ...] = tuple(range(x.aval.ndim))
             if isinstance(x, Splat) and x.aval.ndim == 0 and x.aval.dtype is not complex128:
-                scalar = ScalarEmitter().constant(x.number, x.aval.dtype)
+                scalar = ScalarEmitter(self.sizes).constant(x.number, x.aval.dtype)
                 x.tensor = Tensor(x.aval, tensor.from_elements(tensor_type(x.aval), [scalar.value]))
             elif isinstance(x, Splat):
                 x.tensor = Tensor(x.aval, self.filled(x.aval, x.number))
@@ -210,9 +197,11 @@ class Builder:
         for value, dims in operands:
             self._collect(value, dims, leaves, locs, set())
         extra = uncovered(loops, [out_dims, *(dims for _, dims in leaves.values())])
+        lines = [outs[0].with_shape((loops[d],)) for d in extra]
+        # The compiler knows that elements of an empty tensor may be anything.
         ranges = [
-            (Tensor(Aval((loops[d],), outs[0].dtype), self.empty(Aval((loops[d],), outs[0].dtype))), (d,))
-            for d in extra
+            (Tensor(line, self.empty(line)) if d in out_dims else self.apart(self.splat(line, 0)), (d,))
+            for d, line in zip(extra, lines, strict=True)
         ]
         inputs = [*leaves.values(), *ranges]
         n = len(loops)
@@ -221,7 +210,8 @@ class Builder:
         if inits is None:
             destinations = [self.empty(o) for o in outs]
         else:
-            destinations = [self.filled(o, i) for o, i in zip(outs, inits, strict=True)]
+            # A fill of complex128 is a kernel: equal ones become one, and a reduction goes on where the last one ended.
+            destinations = [filled(self, o, i, own=o.dtype is complex128) for o, i in zip(outs, inits, strict=True)]
         loc = ir.Location.fused(list(locs.values())) if locs else self.loc
         op = linalg.GenericOp(
             [tensor_type(o) for o in outs],
@@ -236,10 +226,16 @@ class Builder:
         dtypes = [t.aval.dtype for t, _ in inputs] + [o.dtype for o in outs]
         block = op.regions[0].blocks.append(*map(element_type, dtypes))
         with ir.InsertionPoint(block):
-            s = ScalarEmitter()
+            s = ScalarEmitter(self.sizes)
             arguments = [Scalar(a, d) for a, d in zip(block.arguments, dtypes, strict=True)]
             known: dict[tuple[int, tuple[Dim, ...]], Scalar] = dict(zip(leaves, arguments, strict=False))
             elements = [self._element(s, value, dims, known) for value, dims in operands]
+            if any(d not in out_dims for d in extra):
+                # What a sum runs over must be used, or the compiler drops the operand and with it the loop.
+                spans = arguments[len(leaves) : len(inputs)]
+                elements[0] = used(
+                    self, s, elements[0], [e for e, d in zip(spans, extra, strict=True) if d not in out_dims]
+                )
             accumulators = arguments[len(inputs) :] if inits is not None else []
             with self.loc:
                 results = body(s, *elements, *accumulators)
@@ -256,17 +252,16 @@ class Builder:
         if middle != old:
             value = tensor.collapse_shape(tensor_type(out.with_shape(middle)), value, [axes for axes, _ in groups])
         if middle != new:
-            value = tensor.expand_shape(tensor_type(out), value, [axes for _, axes in groups], [], list(new))
+            unknown, sizes = mixed(new, self.sizes)
+            value = tensor.expand_shape(tensor_type(out), value, [axes for _, axes in groups], unknown, sizes)
         return Tensor(out, value)
 
     def extract_slice(self, x: Value, out: Aval, starts: Sequence[int], strides: Sequence[int]) -> Tensor:
         """``x[starts[i] :: strides[i]]`` along each axis, of the shape of ``out``; strides positive."""
         if out.size == 0:  # which may begin where the axis ends, and MLIR has no such slice
             return Tensor(out, self.empty(out))
-        value = tensor.extract_slice(
-            tensor_type(out), self.tensor(x).value, [], [], [], list(starts), list(out.shape), list(strides)
-        )
-        return Tensor(out, value)
+        (a, b, c), (low, sizes, steps) = zip(*(mixed(n, self.sizes) for n in (starts, out.shape, strides)), strict=True)
+        return Tensor(out, tensor.extract_slice(tensor_type(out), self.tensor(x).value, a, b, c, low, sizes, steps))
 
     def insert_slice(self, x: Value, out: Aval, number: Any, starts: Sequence[int], strides: Sequence[int]) -> Value:
         """``x`` at ``starts[i] :: strides[i]`` along each axis, ``number`` elsewhere; strides positive."""
@@ -275,10 +270,7 @@ class Builder:
         if x.aval.shape == out.shape:
             return x
         fresh = filled(self, out, number, own=True)
-        value = tensor.insert_slice(
-            self.tensor(x).value, fresh, [], [], [], list(starts), list(x.aval.shape), list(strides)
-        )
-        return Tensor(out, value)
+        return Tensor(out, self._inserted(self.tensor(x), fresh, starts, strides))
 
     def concat(self, values: Sequence[Value], out: Aval, axis: int) -> Value:
         """The values one after the other along ``axis``."""
@@ -288,10 +280,14 @@ class Builder:
         result, start, strides = self.empty(out), 0, [1] * out.ndim
         for part in parts:  # four times faster than tensor.concat along the last axis
             starts = [start if a == axis else 0 for a in range(out.ndim)]
-            value, sizes = self.tensor(part).value, list(part.aval.shape)
-            result = tensor.insert_slice(value, result, [], [], [], starts, sizes, strides)
+            result = self._inserted(self.tensor(part), result, starts, strides)
             start += part.aval.shape[axis]
         return Tensor(out, result)
+
+    def _inserted(self, x: Tensor, into: ir.Value, starts: Sequence[int], strides: Sequence[int]) -> ir.Value:
+        found = (mixed(n, self.sizes) for n in (starts, x.aval.shape, strides))
+        (a, b, c), (low, sizes, steps) = zip(*found, strict=True)
+        return tensor.insert_slice(x.value, into, a, b, c, low, sizes, steps)
 
     def read(self, x: Value, out: Aval, places: Sequence[Value]) -> Value:
         """The elements of ``x`` at ``places``: for each of its axes, int64 in range and of the shape of ``out``."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from iree.compiler import ir
+
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import real_part
 from eerie_dsl.lowering import schedule
@@ -86,7 +88,7 @@ def _scheduled(b: Builder, out: Aval, loops: Sequence[int], lhs: Operand, rhs: O
     if out.ndim == 1 and len(left[1]) > len(right[1]):
         left, right = right, left
     product = None
-    if left[0].aval.dtype is right[0].aval.dtype is out.dtype:
+    if out.static and left[0].aval.static and left[0].aval.dtype is right[0].aval.dtype is out.dtype:
         product = schedule.recognised(loops, left[1], right[1], every, out.dtype)
     if product is None:
         return _emit(b, out, loops, [lhs, rhs])
@@ -173,4 +175,24 @@ def _stored(operand: Operand) -> tuple[Tensor, Axes] | None:
         else:
             return None
     places = tuple(d for d in dims if isinstance(d, int))
-    return (value, places) if len(places) == len(dims) else None
+    return _untransposed(value, places) if len(places) == len(dims) else None
+
+
+def _untransposed(x: Tensor, places: Axes) -> tuple[Tensor, Axes]:
+    """What ``x`` is a transposition of, likewise, if it is one.
+
+    The compiler would do so itself, after the tiles were chosen: of a transformer's step, where the weights of each
+    layer are read both ways, a product of 1024x256x1024 took 38 ms in place of 3.
+    """
+    op = x.value.owner
+    if not isinstance(op, ir.OpView) or op.operation.name != "linalg.generic" or len(op.operands) != 2:
+        return x, places
+    read, written = (map_.value for map_ in op.operation.attributes["indexing_maps"])
+    body = op.regions[0].blocks[0]
+    copies = len(list(body)) == 1 and body.operations[0].operands[0] == body.arguments[0]
+    if not copies or read == written or not read.is_permutation or not written.is_permutation:
+        return x, places
+    loop = {ir.AffineDimExpr(e).position: place for e, place in zip(written.results, places, strict=True)}
+    source = op.operands[0]
+    shape = tuple(source.type.shape)
+    return Tensor(x.aval.with_shape(shape), source), tuple(loop[ir.AffineDimExpr(e).position] for e in read.results)

@@ -7,6 +7,7 @@ from itertools import count, repeat
 from typing import Any
 
 from eerie_dsl.ir.graph import Graph, Node
+from eerie_dsl.ir.passes import order
 from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ir.scope import tracing
 
@@ -32,7 +33,7 @@ def _expanded(graph: Graph, numbers: Iterator[int], places: dict[int, int]) -> G
                 params[name] = _expanded(value, numbers, places)
         operands = [new[id(i)] for i in node.inputs]
         new[id(node)] = _replaced(node, operands, params, number, places)
-    return Graph.of(graph.inputs, [new[id(n)] for n in graph.outputs])
+    return order(Graph.of(graph.inputs, [new[id(n)] for n in graph.outputs]))
 
 
 def _replaced(node: Node, operands: Sequence[Any], params: dict[str, Any], number: int, places: dict[int, int]) -> Any:

@@ -32,6 +32,6 @@ def extended(
     kind = element_type(outs[0].dtype)
     block = op.regions[0].blocks.append(kind, kind)
     with ir.InsertionPoint(block):
-        result = body(ScalarEmitter(), *(Scalar(a, outs[0].dtype) for a in block.arguments))
+        result = body(ScalarEmitter(b.sizes), *(Scalar(a, outs[0].dtype) for a in block.arguments))
         ir.Operation.create("iree_linalg_ext.yield", operands=[result.value])
     return Tensor(outs[0], op.results[0])

@@ -29,15 +29,15 @@ def filled(b: Builder, out: Aval, number: Any, *, own: bool = False) -> ir.Value
     """
     if out.dtype is complex128 or (own and out.dtype.kind == "complex"):
         part = Aval((), real_part(out.dtype))
-        numbers = [_scalar(part.dtype, p, own=own) for p in (complex(number).real, complex(number).imag)]
+        numbers = [_scalar(b, part.dtype, p, own=own) for p in (complex(number).real, complex(number).imag)]
         operands = [(Tensor(part, tensor.from_elements(tensor_type(part), [n])), ()) for n in numbers]
         return b.generic(out, out.shape, operands, tuple(range(out.ndim)), lambda s, re, im: s.complex(re, im)).value
     if own and out.dtype.kind == "float" and out.dtype.bits == 16:  # the program around the kernels has no such numbers
         wide = Aval((), float32)
-        operand = Tensor(wide, tensor.from_elements(tensor_type(wide), [_scalar(float32, number, own=own)]))
+        operand = Tensor(wide, tensor.from_elements(tensor_type(wide), [_scalar(b, float32, number, own=own)]))
         axes = tuple(range(out.ndim))
         return b.generic(out, out.shape, [(operand, ())], axes, lambda s, element: s.cast(element, out.dtype)).value
-    return linalg.fill(_scalar(out.dtype, number, own=own), outs=[b.empty(out)])
+    return linalg.fill(_scalar(b, out.dtype, number, own=own), outs=[b.empty(out)])
 
 
 def dense_complex128(b: Builder, out: Aval, array: np.ndarray[Any, Any]) -> Tensor:
@@ -48,8 +48,8 @@ def dense_complex128(b: Builder, out: Aval, array: np.ndarray[Any, Any]) -> Tens
     return b.generic(out, out.shape, parts, tuple(range(out.ndim)), lambda s, re, im: s.complex(re, im))
 
 
-def _scalar(dtype: DType, number: Any, *, own: bool) -> ir.Value:
-    value = ScalarEmitter().constant(number, dtype).value
+def _scalar(b: Builder, dtype: DType, number: Any, *, own: bool) -> ir.Value:
+    value = ScalarEmitter(b.sizes).constant(number, dtype).value
     if not own:
         return value
     return ir.Operation.create("util.optimization_barrier", [value.type], [value]).result

@@ -46,7 +46,7 @@ class KernelReader:
 
     def __init__(self) -> None:
         self._regions: list[Region] = []
-        self._calls: list[tuple[str, str]] = []
+        self._calls: list[tuple[str, Region]] = []
         self._workgroups: dict[str, tuple[int, int, int]] = {}
 
     def read(self, phase: str, bytecode: bytes) -> None:
@@ -84,9 +84,8 @@ class KernelReader:
         waiting: dict[str, list[Region]] = {}
         for region in self._regions:
             waiting.setdefault(region.place, []).append(region)
-        return [
-            waiting[place].pop(0) if waiting.get(place) else Region(place, (), None, None) for _, place in self._calls
-        ]
+        # A kernel that was written out, as a loop's are, had no region: its call says what it moves.
+        return [waiting[call.place].pop(0) if waiting.get(call.place) else call for _, call in self._calls]
 
     def _region(self, op: Any) -> None:
         nodes: set[int] = set()
@@ -119,7 +118,14 @@ class KernelReader:
 
     def _call(self, op: Any) -> None:
         # The attribute lists one reference per device the kernel was compiled for.
-        self._calls.append((_leaf(op.attributes["entry_points"][0]), str(op.location)))
+        read, written = (
+            None if None in sizes else sum(s or 0 for s in sizes)
+            for sizes in (
+                [_bytes(v.type) for v in values if _is_tensor(v.type)] for values in (op.operands, op.results)
+            )
+        )
+        call = Region(str(op.location), tuple(sorted(_nodes(op.location))), read, written)
+        self._calls.append((_leaf(op.attributes["entry_points"][0]), call))
 
     def _launch(self, op: Any) -> None:
         lookup = op.operands[2].owner
@@ -150,6 +156,10 @@ def _nodes(location: Any) -> set[int]:
             return {int(name[1:])}
         return _nodes(location.child_loc)
     return set()
+
+
+def _is_tensor(type_: Any) -> bool:
+    return isinstance(type_, ir.RankedTensorType)
 
 
 def _bytes(type_: Any) -> int | None:

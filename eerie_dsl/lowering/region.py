@@ -9,6 +9,7 @@ from iree.compiler import ir
 from iree.compiler.dialects import flow
 
 from eerie_dsl.ir.aval import Aval
+from eerie_dsl.lowering.sizes import mixed
 from eerie_dsl.lowering.values import Mapped, Tensor, Value, View, tensor_type
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def region(
 ) -> list[Tensor]:
     """``body(*values)`` as one dispatch region."""
     arguments = [b.tensor(v) for v in values]
-    op = flow.DispatchRegionOp([tensor_type(o) for o in outs], [], [])
+    sizes = [mixed(o.shape, b.sizes)[0] for o in outs]
+    op = flow.DispatchRegionOp([tensor_type(o) for o in outs], [n for ns in sizes for n in ns], [])
     tiled, b.tiled = b.tiled, False  # tiles for one op do not suit all that is around it
     with ir.InsertionPoint(op.regions[0].blocks.append()):
         flow.return_([t.value for t in _siblings(b, body(*arguments))])

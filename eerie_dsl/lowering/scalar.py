@@ -10,7 +10,7 @@ number stands for a constant of the other operand's dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from iree.compiler.dialects import arith, linalg, math, scf, tensor
 from iree.compiler.dialects import complex as complex_
 
 from eerie_dsl.ir.dtypes import COMPLEXES, SIGNED, UNSIGNED, DType, bool_, float32, float64, int32, int64, real_part
+from eerie_dsl.ir.size import Size
+from eerie_dsl.lowering.sizes import extent
 
 Predicate = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 
@@ -31,7 +33,7 @@ class Scalar:
     dtype: DType
 
 
-Operand = Scalar | bool | int | float | complex
+Operand = Scalar | bool | int | float | complex | Size
 
 _ORDERED = {p: getattr(arith.CmpFPredicate, "O" + p.upper()) for p in ("eq", "lt", "le", "gt", "ge")}
 _ORDERED["ne"] = arith.CmpFPredicate.UNE
@@ -57,16 +59,22 @@ def element_type(dtype: DType) -> ir.Type:
 class ScalarEmitter:
     """Emits operations on `Scalar`s inside one block."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Mapping[str, ir.Value] | None = None) -> None:
+        self._sizes = sizes or {}
         self._constants: dict[tuple[object, DType], Scalar] = {}
         self._contract = arith.FastMathFlags.contract
 
-    def constant(self, value: bool | int | float | complex, dtype: DType) -> Scalar:
-        """A constant; an integer is taken modulo the width of its dtype."""
+    def constant(self, value: bool | int | float | complex | Size, dtype: DType) -> Scalar:
+        """A constant, or a size; an integer is taken modulo the width of its dtype."""
         key = (repr(value), dtype)
         found = self._constants.get(key)
         if found is None:
-            found = self._constants[key] = Scalar(_constant(value, dtype), dtype)
+            if isinstance(value, Size):
+                number = arith.index_cast(element_type(int64), extent(value, self._sizes))
+                found = self.cast(Scalar(number, int64), dtype)
+            else:
+                found = Scalar(_constant(value, dtype), dtype)
+            self._constants[key] = found
         return found
 
     def both(self, a: Operand, b: Operand) -> tuple[Scalar, Scalar]:
@@ -267,7 +275,7 @@ class ScalarEmitter:
         loop = scf.ForOp(at[0], end, at[1], [c.value for c in carried])
         with ir.InsertionPoint(loop.body):
             inner = [Scalar(v, c.dtype) for v, c in zip(loop.inner_iter_args, carried, strict=True)]
-            scf.yield_([r.value for r in body(ScalarEmitter(), *inner)])
+            scf.yield_([r.value for r in body(ScalarEmitter(self._sizes), *inner)])
         return tuple(Scalar(r, c.dtype) for r, c in zip(loop.results, carried, strict=True))
 
     def _arithmetic(
@@ -383,10 +391,9 @@ def _constant(value: bool | int | float | complex, dtype: DType) -> ir.Value:
         part = element_type(real_part(dtype))
         parts = [ir.FloatAttr.get(part, z.real), ir.FloatAttr.get(part, z.imag)]
         return complex_.constant(kind, ir.ArrayAttr.get(parts))
-    if dtype.kind == "float":
-        assert not isinstance(value, complex)
-        return arith.constant(kind, ir.FloatAttr.get(kind, float(value)))
     assert not isinstance(value, complex)
+    if dtype.kind == "float":
+        return arith.constant(kind, ir.FloatAttr.get(kind, float(value)))
     wrapped = int(value) & ((1 << dtype.bits) - 1)
     if wrapped >> (dtype.bits - 1):
         wrapped -= 1 << dtype.bits

@@ -41,13 +41,16 @@ class Tiles(NamedTuple):
 class Product(NamedTuple):
     """A matrix product ``out[m, n] = sum(x[m, k] * w)`` as its kernel sees it; ``m`` is 0 where there are no rows.
 
-    ``w`` is stored ``(n, k)``, as the weights of a linear layer are, when ``transposed``, else ``(k, n)``.
+    ``w`` is stored ``(n, k)``, as the weights of a linear layer are, when ``transposed``, else ``(k, n)``. ``x`` is
+    stored ``(k, m)``, as in the gradient of weights, when ``flipped``. With a ``batch``, all three have it in front.
     """
 
     m: int
     n: int
     k: int
     transposed: bool
+    flipped: bool = False
+    batch: int = 0
 
 
 def recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType) -> Product | None:
@@ -58,6 +61,10 @@ def recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType) 
         return Product(0, sizes[0], sizes[1], transposed=False)
     if len(sizes) == 3 and (x, out) == ((0, 2), (0, 1)) and w in ((1, 2), (2, 1)):
         return Product(sizes[0], sizes[1], sizes[2], transposed=w == (1, 2))
+    if len(sizes) == 3 and (x, w, out) == ((2, 0), (2, 1), (0, 1)):
+        return Product(sizes[0], sizes[1], sizes[2], transposed=False, flipped=True)
+    if len(sizes) == 4 and x in ((0, 1, 3), (0, 3, 1)) and (w, out) == ((0, 3, 2), (0, 1, 2)):
+        return Product(sizes[1], sizes[2], sizes[3], transposed=False, flipped=x == (0, 3, 1), batch=sizes[0])
     return None
 
 
@@ -69,7 +76,7 @@ def layout(p: Product) -> Literal["as it is", "rows", "panels"]:
     win for matrices of a million elements: 1024x1024x1024 from 9.7 to 6.8 ms (as ``(k, n)`` 9.6), without bias
     and from ``(k, n)`` from 14.5 to 5.6; 512x768x3072 from 11.0 to 9.4 (12.0).
     """
-    if p.m < 256 or p.m % 8 or p.n % PANEL:
+    if p.m < 256 or p.m % 8 or p.n % PANEL or p.flipped or p.batch:
         return "as it is"
     if p.k * p.n >= 1 << 20:
         return "panels"
@@ -83,6 +90,10 @@ def panel_tiles(p: Product) -> Tiles:
 
 def tiles(p: Product) -> Tiles | None:
     """Tiles for a product in place."""
+    if p.batch:
+        return _batched_tiles(p)
+    if p.flipped:
+        return _flipped_tiles(p)
     if p.transposed:
         return _transposed_tiles(p)
     return _vector_tiles(p) if p.m == 0 else _few_rows_tiles(p) if p.m <= 16 else _rows_tiles(p)
@@ -109,6 +120,33 @@ def _rows_tiles(p: Product) -> Tiles | None:
     302, 4096x384x1536 from 17.5 to 11.6 ms."""
     rows, columns = _divisor(p.m, (64, 32, 16, 8)), _divisor(p.n, (64, 32))
     return Tiles((rows, columns, 0), (8, 32, 0), (0, 0, 1)) if rows and columns else None
+
+
+def _flipped_tiles(p: Product) -> Tiles | None:
+    """``(k, m)`` times ``(k, n)``: the gradient of weights, on one core. 1024 rows, 256x256 from 1.27 to 0.66 ms.
+
+    Rows of the first operand that are 4096 bytes apart fall into the same few lines of the cache, so its columns are
+    read in tiles as wide as a line: 1024 rows, 1024x256 from 4.3 to 3.4 ms. Columns that are no multiple of 32:
+    128 rows, 512x784 from 965 to 514 us. Ten columns: 128 rows, 512x10 from 21 to 14 us, ten rows 19 to 11.
+    """
+    if p.m <= 16 and p.n % 32 == 0:
+        return Tiles((p.m, 32, 0), (p.m, 32, 0), (0, 0, 1))
+    if p.m % 16 == 0 and p.n < 32:
+        return Tiles((_divisor(p.m, (32, 16)), p.n, 0), (16, p.n, 0), (0, 0, 1))
+    if p.m % 1024 == 0 and p.n % 32 == 0 and p.k >= 512:
+        return Tiles((32, 32, 0), (16, 32, 0), (0, 0, 1))
+    rows, columns = _divisor(p.m, (32, 16, 8)), _divisor(p.n, (64, 32))
+    if rows and columns:
+        return Tiles((rows, columns, 0), (8, 32, 0), (0, 0, 1))
+    rows, columns = _divisor(p.m, (64, 32, 16)), _divisor(p.n, (112, 80, 48, 16))
+    return Tiles((rows, columns, 0), (16, 16, 0), (0, 0, 1)) if rows and columns else None
+
+
+def _batched_tiles(p: Product) -> Tiles | None:
+    """Rows, or columns, times ``(k, n)`` for each of a batch: attention's products with 64 times 128x128 and 128x32
+    from 0.37 to 0.29 ms on one core."""
+    rows, columns = _divisor(p.m, (128, 64, 32, 16, 8)), _divisor(p.n, (64, 32))
+    return Tiles((1, rows, columns, 0), (1, 8, 32, 0), (0, 0, 0, 1)) if rows and columns else None
 
 
 def _transposed_tiles(p: Product) -> Tiles | None:

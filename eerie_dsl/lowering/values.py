@@ -10,7 +10,10 @@ from iree.compiler import ir
 
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.ir.size import Size, likely
 from eerie_dsl.lowering.scalar import element_type
+
+_DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 Dim: TypeAlias = int | ir.AffineExpr | None
 """Where an operand axis reads: at a loop, at 0 (None), or at an affine expression of the loops."""
@@ -75,7 +78,8 @@ Operand = tuple[Value, tuple[Dim, ...]]
 
 def tensor_type(aval: Aval) -> ir.RankedTensorType:
     """The MLIR type of an abstract value."""
-    return ir.RankedTensorType.get(list(aval.shape), element_type(aval.dtype))
+    sizes = [_DYNAMIC if isinstance(n, Size) else n for n in aval.shape]
+    return ir.RankedTensorType.get(sizes, element_type(aval.dtype))
 
 
 def compose(inner: tuple[Dim, ...], outer: tuple[Dim, ...]) -> tuple[Dim, ...]:
@@ -110,7 +114,7 @@ def reassociated(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[list[
         before, after = [i], [j]
         sizes = [old[i], new[j]]
         while sizes[0] != sizes[1]:
-            if sizes[0] < sizes[1]:
+            if likely(sizes[0]) < likely(sizes[1]):
                 i += 1
                 before.append(i)
                 sizes[0] *= old[i]

@@ -13,6 +13,9 @@ from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import DType
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive
+from eerie_dsl.ir.size import Size
+from eerie_dsl.ops.cast import cast
+from eerie_dsl.ops.extent import extent
 from eerie_dsl.ops.shape import broadcast
 
 
@@ -52,12 +55,12 @@ def constant_of(array: Any, dtype: DType) -> Node:
     return constant(data=data, shape=values.shape, dtype=dtype)
 
 
-def full(aval: Aval, value: bool | int | float | complex) -> Node:
-    """``value`` everywhere."""
-    number = constant_of(value, aval.dtype)
+def full(aval: Aval, value: bool | int | float | complex | Size) -> Node:
+    """``value`` everywhere; a size too."""
+    number = cast(extent(size=value), dtype=aval.dtype) if isinstance(value, Size) else constant_of(value, aval.dtype)
     return number if aval.ndim == 0 else broadcast(number, shape=aval.shape, axes=())
 
 
-def like(x: Node, value: bool | int | float | complex) -> Node:
+def like(x: Node, value: bool | int | float | complex | Size) -> Node:
     """``value`` everywhere in the shape and dtype of ``x``."""
     return full(x.aval, value)

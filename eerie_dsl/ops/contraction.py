@@ -95,6 +95,9 @@ class Dot(Primitive):
             _operand_cotangent(ct, rhs, lhs, contract[::-1], batch[::-1], ct_has_lhs_first=False),
         )
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
+
     def batch(
         self, inputs: Sequence[Node], dims: Sequence[int | None], *, contract: Pair, batch: Pair, dtype: DType
     ) -> tuple[Node, int | None]:

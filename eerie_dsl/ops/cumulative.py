@@ -49,6 +49,9 @@ class Cumulative(Primitive):
         result = b.scan(source, axis, self.identity, self.combine)
         return result if wide is out else b.map(out, lambda s, e: s.cast(e, out.dtype), result)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return bool(row != params["axis"])
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axis: int) -> Batched:
         return self(front(inputs[0], dims[0]), axis=axis + 1), 0
 

@@ -27,6 +27,9 @@ class Identity(Primitive):
     def passthrough(self, x: Node) -> Node:
         return x
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None]) -> tuple[Node, int | None]:
         return self(*inputs), dims[0]
 

@@ -16,7 +16,8 @@ from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import INTEGERS, bool_, int32, int64, uint64
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Cotangents, Primitive
-from eerie_dsl.ops.arithmetic import divide, maximum, minimum, multiply
+from eerie_dsl.ir.size import bounds
+from eerie_dsl.ops.arithmetic import divide, maximum, minimum, multiply, subtract
 from eerie_dsl.ops.base import NUMERIC, REAL, check_dtype
 from eerie_dsl.ops.batching import together
 from eerie_dsl.ops.cast import cast
@@ -74,6 +75,9 @@ class Gather(Primitive):
     def vjp(self, ct: Node, out: Node, x: Node, *indices: Node, axes: Axes) -> Cotangents:
         inside = [clamped(i, x.shape[a] - 1) for i, a in zip(indices, axes, strict=True)]
         return (scatter(like(x, 0), ct, *inside, axes=axes, mode="add"), *(None for _ in indices))
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return rows[0] is None or rows[0] not in params["axes"]
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axes: Axes) -> Batched:
         x, *indices = inputs
@@ -149,7 +153,7 @@ class Scatter(Primitive):
 
         if mode == "set":
             # Which update wins is found first, so that the result is one selection that writes into nothing.
-            number = Aval((count,), int32 if count < 1 << 31 else int64)
+            number = Aval((count,), int32 if bounds(count)[1] < 1 << 31 else int64)
             chosen = b.map(number, lambda s, n, *at: where_inside(s, n, -1, *at), b.index(number, 0), *flat)
             latest = b.scatter(number.with_shape(sizes), chosen, places, -1, lambda s, a, b: s.maximum(a, b))
             winner = b.view(latest, out.with_dtype(number.dtype), axes)
@@ -178,7 +182,7 @@ class Scatter(Primitive):
     @staticmethod
     def _stack(b: Any, flat: Sequence[Any], sizes: Shape) -> Any:
         # One row of places per update, all in range.
-        narrow = int32 if max(sizes) < 1 << 31 else int64
+        narrow = int32 if all(bounds(n)[1] < 1 << 31 for n in sizes) else int64
         out = Aval((flat[0].aval.size, len(flat)), narrow)
 
         def body(s: Any, column: Any, *at: Any) -> Any:
@@ -282,18 +286,23 @@ def _spread(x: Node, like: Node) -> Node:
 
 
 def _factors(ct: Node, x: Node, updates: Node, inside: Node, indices: Sequence[Node], axes: Axes) -> tuple[Node, Node]:
-    """Cotangents of ``x`` and its factors: each gets the product of the others, which is known where zeros are counted
-    and left out of the product."""
-    one, zero = like(updates, 1), like(x, 0)
-    is_zero = equal(updates, like(updates, 0))
-    factor = select(is_zero, one, updates)
+    """Cotangents of ``x`` and its factors: each gets the product of the others. That is divided out of the product of
+    all that are not zero, and where one other is zero, multiplied with it: second derivatives need to see it."""
+    one, zero = like(updates, 1), like(updates, 0)
+    is_zero = equal(updates, zero)
+    factor, missing = select(is_zero, one, updates), select(is_zero, updates, zero)
     count = cast(is_zero, dtype=x.dtype)
-    product = scatter(like(x, 1), factor, *indices, axes=axes, mode="multiply")
-    zeros = scatter(zero, count, *indices, axes=axes, mode="add")
-    by_x = multiply(ct, select(equal(zeros, zero), product, zero))
-    share, all_others, all_zeros = (gather(n, *indices, axes=axes) for n in (multiply(ct, x), product, zeros))
-    others = select(equal(all_zeros, count), divide(all_others, factor), like(updates, 0))
-    return by_x, select(inside, multiply(share, others), like(updates, 0))
+
+    def together(values: Node, mode: Mode) -> Node:
+        start = like(x, 1 if mode == "multiply" else 0)
+        return gather(scatter(start, values, *indices, axes=axes, mode=mode), *indices, axes=axes)
+
+    zeros = subtract(together(count, "add"), count)
+    last = select(equal(zeros, one), subtract(together(missing, "add"), missing), zero)
+    others = multiply(divide(together(factor, "multiply"), factor), select(equal(zeros, zero), one, last))
+    share = gather(multiply(ct, x), *indices, axes=axes)
+    by_x = multiply(ct, scatter(like(x, 1), updates, *indices, axes=axes, mode="multiply"))
+    return by_x, select(inside, multiply(share, others), zero)
 
 
 def _meeting(mode: Mode, out: Aval) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ from eerie_dsl.ir.dtypes import FLOATS, DType, float32, float64, int32, int64, u
 from eerie_dsl.ir.dtypes import dtype as dtype_of
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive
+from eerie_dsl.ir.size import bounds
 from eerie_dsl.ops.base import check_dtype
 from eerie_dsl.ops.batching import together
 
@@ -99,9 +100,9 @@ class Keyed(Primitive):
 
     def infer(self, key: Aval, *others: Aval, shape: Shape, stream: int, **params: Any) -> Aval:
         check_key(self, key)
-        if min(shape, default=0) < 0:
+        if any(n < 0 for n in shape):
             raise ShapeError(f"{self.name} of shape {shape}: sizes cannot be negative")
-        if prod(shape) > _LARGEST:
+        if bounds(prod(shape))[0] > _LARGEST:
             raise ShapeError(f"{self.name} of shape {shape}: a key gives 2**56 numbers")
         out = Aval((*key.shape[:-1], *shape), self.result(*others, **params))
         if any(other.shape != out.shape for other in others):
@@ -150,11 +151,11 @@ class Draw(Keyed):
     def lower(self, b: Any, key: Any, *others: Any, out: Aval, shape: Shape, stream: int, **params: Any) -> Any:
         lead = key.aval.ndim - 1
         strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-        large = prod(shape) > 1 << 32
+        large = bounds(prod(shape))[1] > 1 << 32
         place = out.with_dtype(uint64 if large else uint32)
         rows = [b.index(out.with_dtype(int64), axis) for axis in range(lead)]
         k0, k1 = (b.read(key, out.with_dtype(uint32), [*rows, b.splat(out.with_dtype(int64), w)]) for w in (0, 1))
-        axes = [axis for axis, n in enumerate(shape) if n > 1]
+        axes = [axis for axis, n in enumerate(shape) if bounds(n)[1] > 1]
 
         def body(s: Any, k0: Any, k1: Any, *rest: Any) -> Any:
             low: Any = s.constant(0, place.dtype)

@@ -68,6 +68,9 @@ class Reduction(Primitive):
         result = b.generic(out.with_dtype(dtype), x.aval.shape, [(x, every)], kept, body, self.identity(dtype))
         return result if dtype is out.dtype else b.map(out, lambda s, element: s.cast(element, out.dtype), result)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axes: Axes) -> Batched:
         return self(front(inputs[0], dims[0]), axes=shifted(axes)), 0
 
@@ -246,18 +249,22 @@ class ArgExtremum(Primitive):
         best = self.extremum.lower(b, x, out=out.with_dtype(x.aval.dtype), axes=(axis,))
         kept = tuple(a for a in range(x.aval.ndim) if a != axis)
         narrow = int32 if count < 1 << 31 else int64
+        last = np.iinfo(narrow.numpy).max
         place = b.index(x.aval.with_dtype(narrow), axis)
 
         def body(s: Any, element: Any, best: Any, place: Any, first: Any) -> Any:
             found = s.compare("eq", element, best)
             if element.dtype.kind == "float":
                 found = s.bit_or(found, s.is_nan(element))
-            return s.minimum(first, s.select(found, place, count))
+            return s.minimum(first, s.select(found, place, last))
 
         every = tuple(range(x.aval.ndim))
         operands = [(x, every), (best, kept), (place, every)]
-        first = b.generic(out.with_dtype(narrow), x.aval.shape, operands, kept, body, count)
+        first = b.generic(out.with_dtype(narrow), x.aval.shape, operands, kept, body, last)
         return b.map(out, lambda s, element: s.cast(element, int64), first)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axis: int) -> Batched:
         return self(front(inputs[0], dims[0]), axis=axis + 1), 0

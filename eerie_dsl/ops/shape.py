@@ -74,6 +74,9 @@ class Reshape(Primitive):
     def vjp(self, ct: Node, out: Node, x: Node, *, shape: Shape) -> Cotangents:
         return (reshape(ct, shape=x.shape),)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return rows[0] is not None and prod(avals[0].shape[: rows[0]]) == prod(params["shape"][:row])
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, shape: Shape) -> Batched:
         x = front(inputs[0], dims[0])
         return reshape(x, shape=(x.shape[0], *shape)), 0
@@ -106,6 +109,9 @@ class Transpose(Primitive):
     def vjp(self, ct: Node, out: Node, x: Node, *, axes: Axes) -> Cotangents:
         return (transpose(ct, axes=_inverse(axes)),)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axes: Axes) -> Batched:
         return transpose(front(inputs[0], dims[0]), axes=(0, *shifted(axes))), 0
 
@@ -117,6 +123,7 @@ class Broadcast(Primitive):
     """
 
     name = "broadcast"
+    repeats = True
     moves = True
     absorbs = "elements"
 
@@ -153,6 +160,9 @@ class Broadcast(Primitive):
         repeated = tuple(a for a in range(len(shape)) if a not in kept)
         total = reduce_sum(ct, axes=repeated) if repeated else ct
         return (reshape(total, shape=x.shape) if total.shape != x.shape else total,)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, shape: Shape, axes: Axes) -> Batched:
         x = front(inputs[0], dims[0])
@@ -195,6 +205,9 @@ class Concat(Primitive):
             cotangents.append(slice(ct, starts=tuple(starts), stops=tuple(stops), strides=(1,) * out.ndim))
         return tuple(cotangents)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return bool(row != params["axis"])
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axis: int) -> Batched:
         from eerie_dsl.ops.batching import together
 
@@ -231,6 +244,9 @@ class Pad(Primitive):
         places = _places(low, x.shape, interior)
         stops = tuple(p.stop for p in places)
         return (slice(ct, starts=low, stops=stops, strides=tuple(k + 1 for k in interior)),)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
 
     def batch(
         self,
@@ -280,6 +296,9 @@ class Slice(Primitive):
             interior.append(k - 1)
         return (pad(ct, low=tuple(low), high=tuple(high), interior=tuple(interior), value=0),)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
+
     def batch(
         self, inputs: Sequence[Node], dims: Sequence[int | None], *, starts: Axes, stops: Axes, strides: Axes
     ) -> Batched:
@@ -313,6 +332,9 @@ class Flip(Primitive):
     def vjp(self, ct: Node, out: Node, x: Node, *, axes: Axes) -> Cotangents:
         return (flip(ct, axes=axes),)
 
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return row not in params["axes"]
+
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, axes: Axes) -> Batched:
         return flip(front(inputs[0], dims[0]), axes=shifted(axes)), 0
 
@@ -326,13 +348,16 @@ class Iota(Primitive):
     def infer(self, *, shape: Shape, dtype: DType, axis: int) -> Aval:
         check_dtype(self, dtype, REAL)
         check_axes(self, (axis,), len(shape))
-        if min(shape) < 0:
+        if any(n < 0 for n in shape):
             raise ShapeError(f"iota of shape {shape}: sizes cannot be negative")
         return Aval(shape, dtype)
 
     def reference(self, *, shape: Shape, dtype: DType, axis: int) -> Any:
         line = np.arange(shape[axis]).astype(dtype.numpy)
         return np.broadcast_to(line.reshape([-1 if a == axis else 1 for a in range(len(shape))]), shape)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return True
 
     def lower(self, b: Any, *, out: Aval, shape: Shape, dtype: DType, axis: int) -> Any:
         return b.index(out, axis)

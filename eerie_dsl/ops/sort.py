@@ -13,6 +13,7 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import SIGNED, DType, bool_, int32, int64, uint8
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive
+from eerie_dsl.ir.size import bounds
 from eerie_dsl.ops.base import REAL, check_dtype
 from eerie_dsl.ops.shape import Batched, front
 
@@ -40,9 +41,9 @@ class ArgSort(Primitive):
         count = x.aval.shape[-1]
         if out.size == 0 or count == 1:
             return b.splat(out, 0)
-        passes = (count - 1).bit_length()
+        passes = (bounds(count)[1] - 1).bit_length()
         rows, padded = prod(x.aval.shape[:-1]), 1 << passes
-        flat = Aval((rows * padded,), int32 if rows * padded < 1 << 31 else int64)
+        flat = Aval((rows * padded,), int32 if bounds(rows * padded)[1] < 1 << 31 else int64)
         kind = key_dtype(x.aval.dtype)
         key = b.map(x.aval.with_dtype(kind), lambda s, e: order_key(s, e, kind, descending), x)
         # Padding has the largest key and stands behind all elements, so that it stays behind them.
@@ -60,6 +61,9 @@ class ArgSort(Primitive):
             b.extract_slice(table, flat.with_shape((rows, count)), (0, 0), (1, 1)), out.with_dtype(flat.dtype)
         )
         return b.map(out, lambda s, place: s.cast(place, int64), first)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return row != avals[0].ndim - 1
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, descending: bool) -> Batched:
         return argsort(front(inputs[0], dims[0]), descending=descending), 0

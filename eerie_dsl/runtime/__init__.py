@@ -10,7 +10,7 @@ from eerie_dsl.runtime.buffer import (
     from_scalar,
     to_numpy,
 )
-from eerie_dsl.runtime.device import Device, cpu, devices, trim
+from eerie_dsl.runtime.device import Device, cpu, devices, probe, trim
 from eerie_dsl.runtime.dlpack import CPU as DLPACK_CPU
 from eerie_dsl.runtime.dlpack import from_dlpack, to_dlpack
 from eerie_dsl.runtime.executable import Executable
@@ -29,6 +29,7 @@ __all__ = [
     "from_dlpack",
     "from_numpy",
     "from_scalar",
+    "probe",
     "to_dlpack",
     "to_numpy",
     "trim",

@@ -93,16 +93,24 @@ if hasattr(os, "register_at_fork"):
 
 def devices() -> tuple[Device, ...]:
     """The devices of this machine, the CPU first. Drivers without their system library are left out."""
-    found = [cpu]
-    for driver in binding.HalDriver.query():
-        if driver.startswith("local-"):
-            continue
-        try:
-            available = binding.get_cached_hal_driver(driver).query_available_devices()
-        except (RuntimeError, ValueError, OSError):
-            continue
-        found += [Device(f"{driver}:{i}", driver, info["name"]) for i, info in enumerate(available)]
-    return tuple(found)
+    drivers = [d for d in binding.HalDriver.query() if not d.startswith("local-")]
+    return (cpu, *(device for driver in drivers for device in probe(driver)[0]))
+
+
+def probe(driver: str) -> tuple[tuple[Device, ...], str]:
+    """The devices that a driver of the runtime sees, and why there are none.
+
+    Args:
+        driver: ``"cuda"``, ``"hip"``, ``"vulkan"`` or ``"metal"``.
+    """
+    if driver not in binding.HalDriver.query():
+        return (), f"the installed runtime has no driver for {driver}"
+    try:
+        available = binding.get_cached_hal_driver(driver).query_available_devices()
+    except (RuntimeError, ValueError, OSError) as error:
+        return (), f"the {driver} driver cannot be used: {reason(error).splitlines()[0].rstrip(': ')}"
+    found = tuple(Device(f"{driver}:{i}", driver, info["name"]) for i, info in enumerate(available))
+    return found, "" if found else f"the {driver} driver sees no device"
 
 
 def trim() -> None:
@@ -110,3 +118,12 @@ def trim() -> None:
     inline.allocator.trim()
     if _pool is not None:
         _pool.allocator.trim()
+
+
+def reason(error: Exception) -> str:
+    """The words of the runtime, without status codes and places in its sources."""
+    import re
+
+    text = str(error).partition("; while ")[0]
+    status = re.search(r"\b[A-Z_]{5,}; (.*)", text, re.DOTALL)
+    return (status[1] if status else text).strip()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eerie_dsl.errors import ExecutionError
 from eerie_dsl.runtime.buffer import Buffer
-from eerie_dsl.runtime.device import after_fork, binding, inline, instance, pool
+from eerie_dsl.runtime.device import after_fork, binding, inline, instance, pool, reason
 
-_Arguments = binding.VmVariantList
+Arguments = binding.VmVariantList
 
 
 class Executable:
@@ -23,39 +26,55 @@ class Executable:
         vmfb: the program, as the compiler wrote it. It is trusted: check where it comes from first.
         function: name of the exported function.
         pooled: spread the work over worker threads, which pays from about 100 µs of work on.
+        parameters: arrays that the program reads by name, whose memory is not copied; they are trusted to have the
+            sizes that it was compiled for.
 
     Raises:
-        ExecutionError: damaged, made for another architecture or runtime, or without such a function.
+        ExecutionError: damaged, made for another architecture or runtime, or without such a function or parameter.
     """
 
-    __slots__ = ("__weakref__", "_function", "_idle", "_module", "pooled")
+    __slots__ = ("__weakref__", "_function", "_idle", "_module", "_parameters", "pooled")
 
-    def __init__(self, vmfb: bytes, *, function: str = "main", pooled: bool = False) -> None:
+    def __init__(
+        self,
+        vmfb: bytes,
+        *,
+        function: str = "main",
+        pooled: bool = False,
+        parameters: tuple[str, Mapping[str, NDArray[Any]]] | None = None,
+    ) -> None:
         self.pooled = pooled
-        try:
-            self._module = binding.VmModule.copy_buffer(instance, vmfb)
-            self._function = self._module.lookup_function(function)
-        except Exception as error:
-            raise ExecutionError(f"this is not a program that can be loaded: {_reason(error)}") from error
-        if self._function is None:
-            names = ", ".join(self._module.function_names)
-            raise ExecutionError(f"the program has no function {function!r}", hint=f"it has: {names}")
+        self._parameters = None if parameters is None else provider(*parameters)
+        self._module = loaded(vmfb)
+        self._function = function_of(self._module, function)
         # A context takes one call at a time, so each call takes one from here; list.pop and append are atomic.
-        self._idle = [(self._context(), _Arguments(1))]
+        self._idle = [(self._context(), Arguments(1))]
         if pooled:
             _pooled.add(self)
+
+    def beside(self, function: str) -> Executable:
+        """Another function of the same program, which shares its memory.
+
+        Raises:
+            ExecutionError: the program has no such function.
+        """
+        other = object.__new__(Executable)
+        other.pooled, other._parameters, other._module = self.pooled, self._parameters, self._module
+        other._function, other._idle = function_of(self._module, function), self._idle
+        return other
 
     def _context(self) -> Callable[[Any, Any, Any], None]:
         device = pool() if self.pooled else inline
         try:
-            context = binding.VmContext(instance, [binding.create_hal_module(instance, device), self._module])
+            modules = [binding.create_hal_module(instance, device)]
+            if self._parameters is not None:
+                modules.append(binding.create_io_parameters_module(instance, self._parameters))
+            context = binding.VmContext(instance, [*modules, self._module])
         except Exception as error:
-            reason = _reason(error)
-            if "INCOMPATIBLE" in str(error):
-                reason = "it was compiled for another processor architecture"
-            raise ExecutionError(
-                f"the program cannot run here: {reason}", hint="compile it for this machine"
-            ) from error
+            foreign = "INCOMPATIBLE" in str(error)
+            why = "it was compiled for another processor architecture" if foreign else reason(error)
+            hint = None if "parameter" in why else "compile it for this machine"
+            raise ExecutionError(f"the program cannot run here: {why}", hint=hint) from error
         invoke: Callable[[Any, Any, Any], None] = context.invoke
         return invoke
 
@@ -68,9 +87,9 @@ class Executable:
         try:
             invoke, results = self._idle.pop()
         except IndexError:
-            invoke, results = self._context(), _Arguments(1)
+            invoke, results = self._context(), Arguments(1)
         try:
-            arguments = _Arguments(len(views))
+            arguments = Arguments(len(views))
             push = arguments.push_ref
             for view in views:
                 push(view)
@@ -79,10 +98,10 @@ class Executable:
             found = [results.get_as_ref(0)] if count == 1 else [results.get_as_ref(i) for i in range(count)]
             # The list holds its results until the next call fills it again, which large ones must not wait for.
             # After a failure the context is left to the collector.
-            self._idle.append((invoke, _Arguments(1) if self.pooled else results))
+            self._idle.append((invoke, Arguments(1) if self.pooled else results))
             return found
         except Exception as error:
-            raise ExecutionError(f"the program failed: {_reason(error)}") from error
+            raise ExecutionError(f"the program failed: {reason(error)}") from error
 
     def __repr__(self) -> str:
         return f"Executable({self._function.name!r}, pooled={self.pooled})"
@@ -99,10 +118,30 @@ def _forget() -> None:
 after_fork(_forget)
 
 
-def _reason(error: Exception) -> str:
-    """The words of the runtime, without status codes and places in its sources."""
-    import re
+def loaded(vmfb: bytes) -> Any:
+    """A program as a module; raises ExecutionError when it is none."""
+    try:
+        return binding.VmModule.copy_buffer(instance, vmfb)
+    except Exception as error:
+        raise ExecutionError(f"this is not a program that can be loaded: {reason(error)}") from error
 
-    text = str(error).partition("; while ")[0]
-    status = re.search(r"\b[A-Z_]{5,}; (.*)", text, re.DOTALL)
-    return (status[1] if status else text).strip()
+
+def function_of(module: Any, function: str) -> Any:
+    """The function of a module; raises ExecutionError when there is none of that name."""
+    try:
+        entry = module.lookup_function(function)
+    except Exception as error:
+        raise ExecutionError(f"this is not a program that can be loaded: {reason(error)}") from error
+    if entry is None:
+        names = ", ".join(module.function_names)
+        raise ExecutionError(f"the program has no function {function!r}", hint=f"it has: {names}")
+    return entry
+
+
+def provider(scope: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Arrays by name, as a program reads parameters."""
+    index = binding.ParameterIndex()
+    for name, array in arrays.items():
+        # An empty buffer has no address.
+        index.add_buffer(name, array.reshape(-1).view(np.uint8) if array.size else np.zeros(1, np.uint8)[:0])
+    return index.create_provider(scope=scope)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from eerie_dsl.ir.graph import Graph, Node, placeholder
 from eerie_dsl.ir.passes import simplify
+from eerie_dsl.ops.shape import broadcast, front
 from eerie_dsl.transforms.forward import pushforward
 
 Flags = list[bool]
@@ -42,3 +43,8 @@ def pushed(graph: Graph, moving: Sequence[bool]) -> tuple[list[Node], list[Node]
     found = pushforward([i for i, m in zip(inputs, moving, strict=True) if m], outputs, tangents)
     # Integers do not move, whatever they are computed from.
     return inputs, tangents, outputs, [t if o.dtype.is_inexact else None for o, t in zip(outputs, found, strict=True)]
+
+
+def in_front(x: Node, dim: int | None, size: int) -> Node:
+    """``x`` with its axis of examples at 0, made there when there is none."""
+    return broadcast(x, shape=(size, *x.shape), axes=tuple(range(1, x.ndim + 1))) if dim is None else front(x, dim)

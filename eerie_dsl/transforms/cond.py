@@ -15,9 +15,8 @@ from eerie_dsl.ops.constant import like
 from eerie_dsl.ops.selection import select
 from eerie_dsl.ops.shape import broadcast, front
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import closed, pushed
+from eerie_dsl.transforms.bodies import closed, in_front, pushed
 from eerie_dsl.transforms.reverse import pullback
-from eerie_dsl.transforms.scan import in_front
 
 Branches = Sequence[Graph]
 

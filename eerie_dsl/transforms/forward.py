@@ -13,9 +13,10 @@ from eerie_dsl.errors import EerieError
 from eerie_dsl.ir.aval import TupleAval
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive, project
+from eerie_dsl.ir.scope import state
 from eerie_dsl.ops.constant import full
 from eerie_dsl.ops.identity import alias
-from eerie_dsl.transforms.paths import between
+from eerie_dsl.transforms.paths import between, recorded_for
 from eerie_dsl.transforms.reverse import pullback
 
 
@@ -31,21 +32,26 @@ def pushforward(inputs: Sequence[Node], outputs: Sequence[Node], tangents: Seque
         MissingRuleError: a primitive on the way has no derivative; the error names it and the user's line.
     """
     known: dict[Node, Any] = dict(zip(inputs, tangents, strict=True))
-    for node in between(inputs, outputs):
-        op = node.op
-        assert op is not None
-        if not op.differentiable:
-            continue
-        if op is project:
-            tangent = _part(known.get(node.inputs[0]), node.params["index"])
-        else:
-            try:
-                tangent = _pushed(node, {k: known[i] for k, i in enumerate(node.inputs) if i in known})
-            except EerieError as error:
-                error.source = node.source or error.source
-                raise
-        if tangent is not None:
-            known[node] = tangent
+    asked = state.source
+    try:
+        for node in between(inputs, outputs):
+            op = node.op
+            assert op is not None
+            if not op.differentiable:
+                continue
+            if op is project:
+                tangent = _part(known.get(node.inputs[0]), node.params["index"])
+            else:
+                state.source = recorded_for(node, "the tangent of", asked)
+                try:
+                    tangent = _pushed(node, {k: known[i] for k, i in enumerate(node.inputs) if i in known})
+                except EerieError as error:
+                    error.source = node.source or error.source
+                    raise
+            if tangent is not None:
+                known[node] = tangent
+    finally:
+        state.source = asked
     return [known.get(node) for node in outputs]
 
 

@@ -15,8 +15,7 @@ from eerie_dsl.ops.reduction import reduce_any
 from eerie_dsl.ops.selection import select
 from eerie_dsl.ops.shape import broadcast, front
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import Flags, closed, pushed, settled
-from eerie_dsl.transforms.scan import in_front
+from eerie_dsl.transforms.bodies import Flags, closed, in_front, pushed, settled
 
 
 class _Loop(NamedTuple):
@@ -71,7 +70,7 @@ class While(Primitive):
         def body(constants: list[Any], carry: list[Any]) -> Any:
             return b.lower_graph(loop.body, [*constants, *carry], leave=True)
 
-        return b.while_loop(seen, test, constants, body, carry)
+        return b.while_loop(seen, test, constants, body, carry, (loop.test, loop.body))
 
     def vjp(self, cts: Sequence[Node], out: Node, *inputs: Node, **params: Any) -> Cotangents:
         if not any(a.dtype.is_inexact for a in out.aval.elements):

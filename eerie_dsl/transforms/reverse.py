@@ -13,10 +13,11 @@ from eerie_dsl.errors import EerieError
 from eerie_dsl.ir.aval import TupleAval
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive, project
+from eerie_dsl.ir.scope import state
 from eerie_dsl.ops.arithmetic import add
 from eerie_dsl.ops.constant import full
 from eerie_dsl.ops.identity import alias
-from eerie_dsl.transforms.paths import between
+from eerie_dsl.transforms.paths import between, recorded_for
 
 
 def pullback(inputs: Sequence[Node], outputs: Sequence[Node], cotangents: Sequence[Node | None]) -> list[Node | None]:
@@ -33,25 +34,30 @@ def pullback(inputs: Sequence[Node], outputs: Sequence[Node], cotangents: Sequen
     total: dict[Node, Any] = {}
     for node, ct in zip(outputs, cotangents, strict=True):
         _accumulate(total, node, ct)
-    for node in reversed(between(inputs, outputs)):
-        ct = total.pop(node, None)
-        op = node.op
-        assert op is not None
-        if ct is None or not op.differentiable:
-            continue
-        if op is project:
-            parts = total.setdefault(node.inputs[0], [None] * len(node.inputs[0].aval.elements))
-            parts[node.params["index"]] = _sum(parts[node.params["index"]], ct)
-            continue
-        if not isinstance(node.aval, TupleAval) and not node.dtype.is_inexact:
-            continue
-        try:
-            found = _rule(node, ct)
-        except EerieError as error:
-            error.source = node.source or error.source
-            raise
-        for operand, cotangent in zip(node.inputs, found, strict=True):
-            _accumulate(total, operand, cotangent)
+    asked = state.source
+    try:
+        for node in reversed(between(inputs, outputs)):
+            ct = total.pop(node, None)
+            op = node.op
+            assert op is not None
+            if ct is None or not op.differentiable:
+                continue
+            state.source = recorded_for(node, "the backward pass of", asked)
+            if op is project:
+                parts = total.setdefault(node.inputs[0], [None] * len(node.inputs[0].aval.elements))
+                parts[node.params["index"]] = _sum(parts[node.params["index"]], ct)
+                continue
+            if not isinstance(node.aval, TupleAval) and not node.dtype.is_inexact:
+                continue
+            try:
+                found = _rule(node, ct)
+            except EerieError as error:
+                error.source = node.source or error.source
+                raise
+            for operand, cotangent in zip(node.inputs, found, strict=True):
+                _accumulate(total, operand, cotangent)
+    finally:
+        state.source = asked
     return [total.get(node) for node in inputs]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,27 +15,9 @@ from eerie_dsl.ops.arithmetic import add
 from eerie_dsl.ops.constant import constant, like
 from eerie_dsl.ops.shape import broadcast, front, transpose
 from eerie_dsl.transforms.batching import batched
-from eerie_dsl.transforms.bodies import Flags, closed, pushed, settled
+from eerie_dsl.transforms.bodies import Flags, closed, in_front, pushed, settled
+from eerie_dsl.transforms.motion import Loop, moved
 from eerie_dsl.transforms.reverse import pullback
-
-
-class _Step(NamedTuple):
-    """The parameters of a scan: see `Scan`."""
-
-    body: Graph
-    constants: int
-    carries: int
-    length: int
-    reverse: bool
-    history: bool
-
-    def parts(self, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-        """Operands, or what goes with each: of constants, carries and rows."""
-        first, second = self.constants, self.constants + self.carries
-        return values[:first], values[first:second], values[second:]
-
-    def stacked(self, aval: Aval) -> Aval:
-        return aval.with_shape((self.length, *aval.shape))
 
 
 class Scan(Primitive):
@@ -51,7 +33,7 @@ class Scan(Primitive):
     sequential = True
 
     def infer(self, *avals: Aval, **params: Any) -> Type:
-        step = _Step(**params)
+        step = Loop(**params)
         constants, carry, xs = step.parts(avals)
         for x in xs:
             if x.ndim == 0 or x.shape[0] != step.length:
@@ -69,7 +51,7 @@ class Scan(Primitive):
         return {**params, "history": False} if history else None
 
     def reference(self, *arrays: Any, **params: Any) -> Any:
-        step = _Step(**params)
+        step = Loop(**params)
         constants, carry, xs = step.parts(arrays)
         kept_avals = step.body.out_avals[step.carries :] + (step.body.in_avals[step.constants :][: step.carries])
         rows = [np.empty((step.length, *a.shape), a.dtype.numpy) for a in kept_avals]
@@ -82,19 +64,11 @@ class Scan(Primitive):
             carry = found[: step.carries]
         return (*carry, *rows)
 
-    def lower(self, b: Any, *values: Any, out: TupleAval, **params: Any) -> Any:
-        step = _Step(**params)
-        constants, carry, xs = step.parts(values)
-
-        def body(constants: list[Any], carry: list[Any], rows: list[Any]) -> list[Any]:
-            found: list[Any] = b.lower_graph(step.body, [*constants, *carry, *rows], leave=True)
-            return [*found, *carry] if step.history else found
-
-        rows = out.elements[step.carries :]
-        return b.for_loop(step.length, step.reverse, constants, carry, xs, rows, body, _unroll(step.body))
+    def decompose(self, *inputs: Node, **params: Any) -> tuple[Node, ...]:
+        return moved(Loop(**params), inputs, steps)
 
     def vjp(self, cts: Sequence[Node], out: Node, *inputs: Node, **params: Any) -> Cotangents:
-        step = _Step(**params)
+        step = Loop(**params)
         constants, _, xs = step.parts(inputs)
         ends, rows = cts[: step.carries], cts[step.carries :]
         kept = len(step.body.outputs) - step.carries
@@ -153,7 +127,7 @@ class Scan(Primitive):
         )
 
     def jvp(self, tangents: Sequence[Node | None], out: Node, *inputs: Node, **params: Any) -> list[Node | None]:
-        step = _Step(**params)
+        step = Loop(**params)
         of_constants, of_carries, of_rows = step.parts(tangents)
 
         def moving(flags: Flags) -> Flags:
@@ -203,7 +177,7 @@ class Scan(Primitive):
         ]
 
     def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], **params: Any) -> list[tuple[Node, int | None]]:
-        step = _Step(**params)
+        step = Loop(**params)
         size = next(x.shape[d] for x, d in zip(inputs, dims, strict=True) if d is not None)
         of_constants, of_carries, of_rows = step.parts(dims)
 
@@ -239,13 +213,8 @@ class Scan(Primitive):
         return [(project(many, index=i), d) for i, d in enumerate(places)]
 
     def flops(self, *avals: Aval, out: Type, **params: Any) -> int:
-        step = _Step(**params)
+        step = Loop(**params)
         return step.length * step.body.flops
-
-
-def in_front(x: Node, dim: int | None, size: int) -> Node:
-    """``x`` with its axis of examples at 0, made there when there is none."""
-    return broadcast(x, shape=(size, *x.shape), axes=tuple(range(1, x.ndim + 1))) if dim is None else front(x, dim)
 
 
 def _second(x: Node, dim: int) -> Node:
@@ -276,4 +245,22 @@ def _is_zero(node: Node) -> bool:
     return node.op is constant and not any(node.params["data"])
 
 
+class Steps(Scan):
+    """A scan of which nothing more leaves the loop: what it is lowered as."""
+
+    name = "steps"
+
+    def lower(self, b: Any, *values: Any, out: TupleAval, **params: Any) -> Any:
+        step = Loop(**params)
+        constants, carry, xs = step.parts(values)
+
+        def body(constants: list[Any], carry: list[Any], rows: list[Any]) -> list[Any]:
+            found: list[Any] = b.lower_graph(step.body, [*constants, *carry, *rows], leave=True)
+            return [*found, *carry] if step.history else found
+
+        rows = out.elements[step.carries :]
+        return b.for_loop(step.length, step.reverse, constants, carry, xs, rows, body, _unroll(step.body), step.body)
+
+
 scan = Scan()
+steps = Steps()

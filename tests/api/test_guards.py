@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,13 @@ import pytest
 import eerie_dsl as eerie
 
 SCALE = 2.0
+
+
+@eerie.tree.register
+@dataclass(frozen=True)
+class Applied:
+    x: Any
+    function: Any = field(metadata={"static": True})
 
 
 class Leaf:
@@ -127,3 +135,28 @@ def test_nothing_a_function_can_reach_goes_stale(name: str, monkeypatch: pytest.
     assert before == function(x).tolist()
     _change(name, monkeypatch, leaf, whole, slotted, numbers)
     assert f(x).tolist() == function(x).tolist() != before
+
+
+def test_names_of_attributes_and_keys_are_not_those_of_variables():
+    space: dict[str, Any] = {"eerie": eerie}
+    exec("def f(batch):\n    return batch['x'].T * scale", space)
+    f = eerie.jit(space["f"])
+    space["scale"] = 2.0
+    for n in range(3):
+        space["x"] = space["T"] = n  # what f reads by these names is something else
+        assert f({"x": eerie.ones((1, 2))}).tolist() == [[2.0], [2.0]]
+    assert f.traces == 1
+    space["scale"] = 3.0
+    assert f({"x": eerie.ones((1, 2))}).tolist() == [[3.0], [3.0]]
+    assert f.traces == 2
+
+
+def test_what_functions_in_static_fields_read():
+    space: dict[str, Any] = {"factor": 2.0}
+    exec("def f(x):\n    return x * factor", space)
+    model = Applied(eerie.ones(1), space["f"])
+    call = eerie.jit(lambda m: m.function(m.x))
+    assert call(model).tolist() == [2.0]
+    space["factor"] = 3.0
+    assert call(model).tolist() == [3.0]
+    assert call.traces == 2

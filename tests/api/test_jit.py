@@ -285,9 +285,9 @@ def test_lists_made_while_tracing() -> None:
 def test_many_traces_name_their_reason() -> None:
     f = eerie.jit(lambda x: x + 1)
     for n in range(1, 16):
-        f(np.zeros(n, np.float32))
-    with pytest.warns(EerieWarning, match=r"traced 16 times; the type of argument leaf 0 .* keeps changing"):
-        f(np.zeros(16, np.float32))
+        f(np.zeros((1,) * n, np.float32))
+    with pytest.warns(EerieWarning, match=r"traced 16 times; the type of argument x of <lambda> .* keeps changing"):
+        f(np.zeros((1,) * 16, np.float32))
 
 
 def test_donation() -> None:

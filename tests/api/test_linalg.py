@@ -277,7 +277,7 @@ def test_errors(call, wrong, words):
         call()
 
 
-@pytest.mark.parametrize("function", [la.inv, la.svd, la.qr, la.cholesky, la.eigh, la.matrix_rank, la.pinv])
+@pytest.mark.parametrize("function", [la.svd, la.qr, la.eigh, la.matrix_rank, la.pinv])
 def test_factorisations_inside_jit_say_what_to_do(function):
     with pytest.raises(TracerError, match=r"runs in NumPy.*\n.*Fix: call it outside of the jitted function"):
         ee.jit(lambda x: function(x))(np.eye(2, dtype=np.float32))

@@ -410,3 +410,14 @@ def test_equal_fills_do_not_share_what_is_written_into_them(dtype):
     a = np.arange(1, 7).reshape(2, 3).astype(dtype)
     for found, wanted in zip(eerie.jit(lambda a: f(a, eerie))(a), f(a, np), strict=True):
         np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+def test_constants_of_inlined_functions_are_no_hidden_inputs():
+    """What has no operands kept the scope it was made in, so that the trace around it took it for captured."""
+    inner = eerie.jit(lambda x: x * 2.5 + eerie.arange(3))
+    graph = eerie.jit(lambda x: inner(x) + 1).trace(eerie.ones((3,))).graph
+    assert len(graph.inputs) == 1
+
+    f = eerie.custom_vjp(lambda x: x, lambda x: (x, None), lambda kept, ct: (ct * eerie.full((3,), 7.0),))
+    graph = eerie.jit(eerie.grad(lambda x: eerie.sum(f(x)))).trace(eerie.ones((3,))).graph
+    assert len(graph.inputs) == 1

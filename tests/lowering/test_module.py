@@ -76,7 +76,7 @@ def test_a_kernel_has_a_bounded_number_of_operands() -> None:
     for x in inputs[1:]:
         total = add(total, x)
     graph = Graph.of(inputs, [total])
-    assert str(build(graph)).count("util.optimization_barrier") == 99 // (OPERANDS - 1)
+    assert str(build(graph)).count("iree_tensor_ext.compute_barrier.start") == 99 // (OPERANDS - 1)
     values = [np.full((4, 8), k, np.float32) for k in range(100)]
     np.testing.assert_array_equal(eerie.jit(lambda *a: sum(a))(*values), sum(values))
 
@@ -95,7 +95,7 @@ def test_a_kernel_has_a_bounded_amount_of_work() -> None:
         node = exp(negative(node))
     text = str(build(Graph.of([x], [node])))
     work = 100 * (exp.cost + negative.cost)
-    assert text.count("util.optimization_barrier") in (work // COST, work // COST + 1)
+    assert text.count("iree_tensor_ext.compute_barrier.start") in (work // COST, work // COST + 1)
 
 
 def test_a_fused_function_is_never_cut() -> None:
@@ -106,7 +106,7 @@ def test_a_fused_function_is_never_cut() -> None:
         return x
 
     f = eerie.jit(chain)
-    assert f.trace(np.ones(4, np.float32)).lower().mlir.count("util.optimization_barrier") <= 1
+    assert f.trace(np.ones(4, np.float32)).lower().mlir.count("iree_tensor_ext.compute_barrier.start") <= 1
     x = np.ones(4, np.float32)
     assert f.explain(x).runs == 1
 

@@ -46,7 +46,11 @@ def test_only_what_was_measured_is_recognised() -> None:
     assert recognised((4, 5, 7), (0, 2), (1, 2), (0, 1), float32) == Product(4, 5, 7, transposed=True)
     assert recognised((4, 5, 7), (0, 2), (1, 2), (0, 1), float64) is None
     assert recognised((5, 7), (1,), (0, 1), (0,), float32) is None
-    assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 3, 2), (0, 1, 2), float32) is None
+    batched = Product(4, 5, 7, transposed=False, batch=2)
+    assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 3, 2), (0, 1, 2), float32) == batched
+    assert recognised((2, 4, 5, 7), (0, 3, 1), (0, 3, 2), (0, 1, 2), float32) == batched._replace(flipped=True)
+    assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 2, 3), (0, 1, 2), float32) is None
+    assert recognised((4, 5, 7), (2, 0), (2, 1), (0, 1), float32) == Product(4, 5, 7, transposed=False, flipped=True)
 
 
 def _linear(x: Node, w: Node) -> Node:

@@ -56,6 +56,7 @@ from eerie_dsl.ops import (
 from eerie_dsl.ops import complex as complexes
 from eerie_dsl.ops import fft as fourier
 from eerie_dsl.ops.base import BITS, NUMERIC, REAL
+from eerie_dsl.ops.extent import extent
 from tests.ops.random_cases import random_cases
 from tests.support.case import EMPTY, SHAPE, Case, Operand, elementwise
 
@@ -206,6 +207,7 @@ def _shapes() -> Iterator[Case]:
             yield Case(s.iota, (), params, tag=f"{d.name} along {axis}")
     yield Case(s.iota, (), {"shape": (300,), "dtype": uint8, "axis": 0}, tag="wraps")
     yield Case(s.iota, (), {"shape": (2, 0), "dtype": int64, "axis": 0}, tag="empty")
+    yield Case(extent, (), {"size": 7})
     data = np.arange(6, dtype=np.int32).tobytes()
     yield Case(constant.constant, (), {"data": data, "shape": (2, 3), "dtype": int32}, tag="several")
     for d in ALL:

@@ -21,8 +21,11 @@ FLOORS: list[set[str]] = [
     {"api"},
     {"fft", "linalg", "random"},
     {"nn", "optim", "interop", "export"},
+    {"train"},
     {"cli", "__main__"},
 ]
+# Written with the public names, as a user would. The front door opens them when they are asked for.
+OUTSIDE = {"nn", "optim", "interop", "export", "train", "cli"}
 HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
 
 # A foreign module, and the parts of the house that may import it: the longest name that fits decides.
@@ -51,7 +54,7 @@ def complaint(importer: str, found: Import) -> str | None:
     if not part:
         return None  # the table of contents imports from every floor
     if len(names) == 1:
-        return None if part == "cli" else "imports the front door, which imports everything"
+        return None if part in OUTSIDE else "imports the front door, which imports everything"
     other = names[1]
     if other not in HEIGHT:
         return f"imports {found.module}, which is on no floor"
@@ -91,7 +94,7 @@ def test_every_import_goes_down(path):
         ("eerie_dsl.ir.graph", "if TYPE_CHECKING:\n    import eerie_dsl.runtime", "above"),
         ("eerie_dsl.config", "from eerie_dsl import tree", "sibling"),
         ("eerie_dsl.nn.layers", "import eerie_dsl.optim", "sibling"),
-        ("eerie_dsl.nn.layers", "import eerie_dsl as eerie", "front door"),
+        ("eerie_dsl.api.jit", "import eerie_dsl as eerie", "front door"),
         ("eerie_dsl.attic", "import os", "on no floor"),
         ("eerie_dsl", "from eerie_dsl.api import jit", None),
         ("eerie_dsl", "import iree.compiler", "door|imported by"),

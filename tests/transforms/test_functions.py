@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eerie_dsl as eerie
+from eerie_dsl.config import config
 from tests.transforms.functions import FUNCTIONS, INTEGER_RESULTS, Function
 
 pytestmark = pytest.mark.usefixtures("interpreted")
@@ -86,3 +87,39 @@ def test_softplus_is_smooth_where_its_pieces_meet():
     zero = eerie.asarray(0.0, dtype=eerie.float64)
     assert float(eerie.grad(eerie.softplus)(zero)) == pytest.approx(0.5)
     assert float(eerie.grad(eerie.grad(eerie.softplus))(zero)) == pytest.approx(0.25)
+
+
+BATCH = 20
+BATCHES = [FUNCTIONS[k :: (len(FUNCTIONS) + BATCH - 1) // BATCH] for k in range((len(FUNCTIONS) + BATCH - 1) // BATCH)]
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [pytest.param(b, marks=[] if k < 2 else pytest.mark.slow, id=f"batch {k}") for k, b in enumerate(BATCHES)],
+)
+def test_compiled_gradients_are_those_of_the_references(functions: list[Function]) -> None:
+    """Many functions in one program: compiling it once takes most of the time."""
+
+    def gradients(operands: list[list[Any]]) -> list[Any]:
+        found = []
+        for f, arrays in zip(functions, operands, strict=True):
+            moving = [k for k, a in enumerate(f.operands) if a.dtype.kind in "fc"]
+
+            def loss(*by: Any, f: Function = f, arrays: list[Any] = arrays, moving: list[int] = moving) -> Any:
+                arguments = list(arrays)
+                for k, x in zip(moving, by, strict=True):
+                    arguments[k] = x
+                value = f.call(*arguments)
+                value = value * eerie.asarray(np.random.default_rng(4).normal(size=value.shape))
+                return eerie.sum(eerie.real(value) + 2 * eerie.imag(value) if value.dtype.kind == "complex" else value)
+
+            found.append(eerie.grad(loss, tuple(range(len(moving))))(*(arrays[k] for k in moving)))
+        return found
+
+    operands = [[eerie.asarray(a) for a in f.operands] for f in functions]
+    want = gradients(operands)
+    with config(evaluation="compiled"):
+        got = eerie.jit(gradients)(operands)
+    for f, compiled, interpreted in zip(functions, got, want, strict=True):
+        for a, b in zip(compiled, interpreted, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-9, err_msg=f.name)

@@ -8,7 +8,8 @@ from typing import Any
 
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.conversion import ArrayLike, required
-from eerie_dsl.api.functions.linalg_host import inv, svdvals
+from eerie_dsl.api.functions.linalg_equations import inv
+from eerie_dsl.api.functions.linalg_host import svdvals
 from eerie_dsl.errors import ArgumentError, InvalidValueError, ShapeError
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ops.composite import linalg as rules

@@ -54,13 +54,6 @@ class EigResult(NamedTuple):
     eigenvectors: Array
 
 
-class SlogdetResult(NamedTuple):
-    """Of `slogdet`: the determinant is ``sign * exp(logabsdet)``."""
-
-    sign: Array
-    logabsdet: Array
-
-
 class LstsqResult(NamedTuple):
     """Of `lstsq`."""
 
@@ -70,7 +63,7 @@ class LstsqResult(NamedTuple):
     singular_values: Array
 
 
-def _host(
+def host_matrices(
     op: str,
     function: Callable[..., Any],
     *operands: ArrayLike,
@@ -92,9 +85,9 @@ def _host(
     return on_host(op, computed, *map(Array.of, nodes), instead=instead)
 
 
-def _one(op: str, function: Callable[..., Any], *operands: ArrayLike, **options: Any) -> Array:
-    """`_host` of a function with one result."""
-    result = _host(op, function, *operands, **options)
+def one_of(op: str, function: Callable[..., Any], *operands: ArrayLike, **options: Any) -> Array:
+    """`host_matrices` of a function with one result."""
+    result = host_matrices(op, function, *operands, **options)
     assert isinstance(result, Array)
     return result
 
@@ -102,68 +95,6 @@ def _one(op: str, function: Callable[..., Any], *operands: ArrayLike, **options:
 def _rounded(result: Any, own: DType) -> Any:
     array = np.asarray(result)
     return array.astype(own.numpy) if own.kind == "float" and array.dtype.kind == "f" else array
-
-
-def cholesky(x: ArrayLike, /, *, upper: bool = False) -> Array:
-    """The triangular factor of a Hermitian positive definite matrix: ``x = L @ L^H``, or ``U^H @ U``.
-
-    Only the triangle that is asked for is read.
-
-    Args:
-        x: ``(..., m, m)``.
-        upper: the upper factor instead of the lower.
-
-    Raises:
-        InvalidValueError: a matrix is not positive definite.
-        ShapeError: the matrices are not square.
-        TracerError: inside a traced function.
-
-    >>> cholesky([[4.0, 2.0], [2.0, 5.0]])
-    Array([[2., 0.],
-           [1., 2.]], dtype=float32, device=cpu)
-    """
-    return _one("cholesky", lambda a: np.linalg.cholesky(a, upper=upper), x, square=True)
-
-
-def det(x: ArrayLike, /) -> Array:
-    """The determinant of square matrices; of large ones it may overflow, `slogdet` does not.
-
-    Raises:
-        ShapeError: the matrices are not square.
-        TracerError: inside a traced function.
-
-    >>> det([[1.0, 0.0], [0.0, 3.0]])
-    Array(3., dtype=float32, device=cpu)
-    """
-    return _one("det", np.linalg.det, x, square=True)
-
-
-def slogdet(x: ArrayLike, /) -> SlogdetResult:
-    """The sign of the determinant and the logarithm of its magnitude: 0 and -inf for a singular matrix.
-
-    Raises:
-        ShapeError: the matrices are not square.
-        TracerError: inside a traced function.
-
-    >>> slogdet([[1.0, 0.0], [0.0, -1.0]]).sign
-    Array(-1., dtype=float32, device=cpu)
-    """
-    return SlogdetResult(*_host("slogdet", lambda a: tuple(np.linalg.slogdet(a)), x, square=True))
-
-
-def inv(x: ArrayLike, /) -> Array:
-    """The inverse of square matrices. To solve equations, `solve` is faster and more exact.
-
-    Raises:
-        InvalidValueError: a matrix is singular.
-        ShapeError: the matrices are not square.
-        TracerError: inside a traced function.
-
-    >>> inv([[2.0, 0.0], [0.0, 4.0]])
-    Array([[0.5 , 0.  ],
-           [0.  , 0.25]], dtype=float32, device=cpu)
-    """
-    return _one("inv", np.linalg.inv, x, square=True)
 
 
 def pinv(x: ArrayLike, /, *, rtol: ArrayLike | None = None) -> Array:
@@ -185,35 +116,7 @@ def pinv(x: ArrayLike, /, *, rtol: ArrayLike | None = None) -> Array:
     Array([[0.5, 0. ],
            [0. , 0. ]], dtype=float32, device=cpu)
     """
-    return _one("pinv", lambda a: np.linalg.pinv(a, rcond=_tolerance(a, rtol)), x)
-
-
-def solve(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """The ``y`` for which ``x1 @ y = x2``.
-
-    Args:
-        x1: ``(..., m, m)``.
-        x2: ``(m,)``, or ``(..., m, k)`` for ``k`` right-hand sides; the axes in front broadcast.
-
-    Raises:
-        InvalidValueError: a matrix is singular.
-        ShapeError: shapes that do not fit.
-        TracerError: inside a traced function.
-
-    >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
-    Array([1. , 0.5], dtype=float32, device=cpu)
-    """
-    a, b = matrices("solve", required(x1), square=True), strong(required(x2))
-    if not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ShapeError(
-            f"solve of {describe((a, b))}: {a.shape[-1]} unknowns, and as many rows are needed on the right",
-            hint="give the right-hand side the shape (m,) or (..., m, k)",
-        )
-    try:
-        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ShapeError(f"solve of {describe((a, b))}: the axes in front of the matrices do not broadcast") from None
-    return _one("solve", np.linalg.solve, Array.of(a), Array.of(b), matrices_only=False)
+    return one_of("pinv", lambda a: np.linalg.pinv(a, rcond=_tolerance(a, rtol)), x)
 
 
 def eig(x: ArrayLike, /) -> EigResult:
@@ -227,7 +130,9 @@ def eig(x: ArrayLike, /) -> EigResult:
     >>> eig([[0.0, 1.0], [-1.0, 0.0]]).eigenvalues
     Array([0.+1.j, 0.-1.j], dtype=complex64, device=cpu)
     """
-    return EigResult(*_host("eig", lambda a: tuple(map(_complex, np.linalg.eig(a))), x, square=True, instead=_ITERATE))
+    return EigResult(
+        *host_matrices("eig", lambda a: tuple(map(_complex, np.linalg.eig(a))), x, square=True, instead=_ITERATE)
+    )
 
 
 def eigvals(x: ArrayLike, /) -> Array:
@@ -236,7 +141,7 @@ def eigvals(x: ArrayLike, /) -> Array:
     >>> eigvals([[2.0, 0.0], [0.0, 1.0]])
     Array([2.+0.j, 1.+0.j], dtype=complex64, device=cpu)
     """
-    return _one("eigvals", lambda a: _complex(np.linalg.eigvals(a)), x, square=True, instead=_ITERATE)
+    return one_of("eigvals", lambda a: _complex(np.linalg.eigvals(a)), x, square=True, instead=_ITERATE)
 
 
 def eigh(x: ArrayLike, /) -> EighResult:
@@ -250,7 +155,7 @@ def eigh(x: ArrayLike, /) -> EighResult:
     >>> eigh([[2.0, 0.0], [0.0, 1.0]]).eigenvalues
     Array([1., 2.], dtype=float32, device=cpu)
     """
-    return EighResult(*_host("eigh", lambda a: tuple(np.linalg.eigh(a)), x, square=True, instead=_ITERATE))
+    return EighResult(*host_matrices("eigh", lambda a: tuple(np.linalg.eigh(a)), x, square=True, instead=_ITERATE))
 
 
 def eigvalsh(x: ArrayLike, /) -> Array:
@@ -259,7 +164,7 @@ def eigvalsh(x: ArrayLike, /) -> Array:
     >>> eigvalsh([[2.0, 0.0], [0.0, 1.0]])
     Array([1., 2.], dtype=float32, device=cpu)
     """
-    return _one("eigvalsh", np.linalg.eigvalsh, x, square=True, instead=_ITERATE)
+    return one_of("eigvalsh", np.linalg.eigvalsh, x, square=True, instead=_ITERATE)
 
 
 def qr(x: ArrayLike, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
@@ -279,7 +184,7 @@ def qr(x: ArrayLike, /, *, mode: Literal["reduced", "complete"] = "reduced") -> 
     """
     if mode not in ("reduced", "complete"):
         raise InvalidValueError(f"qr has no mode {mode!r}", hint="use 'reduced' or 'complete'")
-    return QRResult(*_host("qr", lambda a: tuple(np.linalg.qr(a, mode)), x))
+    return QRResult(*host_matrices("qr", lambda a: tuple(np.linalg.qr(a, mode)), x))
 
 
 def svd(x: ArrayLike, /, *, full_matrices: bool = True) -> SVDResult:
@@ -297,7 +202,7 @@ def svd(x: ArrayLike, /, *, full_matrices: bool = True) -> SVDResult:
     >>> svd([[0.0, 2.0], [1.0, 0.0]]).S
     Array([2., 1.], dtype=float32, device=cpu)
     """
-    return SVDResult(*_host("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), x, instead=_ITERATE))
+    return SVDResult(*host_matrices("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), x, instead=_ITERATE))
 
 
 def svdvals(x: ArrayLike, /) -> Array:
@@ -306,7 +211,7 @@ def svdvals(x: ArrayLike, /) -> Array:
     >>> svdvals([[0.0, 2.0], [1.0, 0.0]])
     Array([2., 1.], dtype=float32, device=cpu)
     """
-    return _one("svdvals", _singular, x, instead=_ITERATE)
+    return one_of("svdvals", _singular, x, instead=_ITERATE)
 
 
 def matrix_rank(x: ArrayLike, /, *, rtol: ArrayLike | None = None) -> Array:
@@ -325,7 +230,7 @@ def matrix_rank(x: ArrayLike, /, *, rtol: ArrayLike | None = None) -> Array:
         least = values.max(-1, keepdims=True, initial=0) * np.asarray(_tolerance(a, rtol))[..., None]
         return np.count_nonzero(values > least, -1).astype(np.int64)
 
-    return _one("matrix_rank", rank, x, instead=_ITERATE)
+    return one_of("matrix_rank", rank, x, instead=_ITERATE)
 
 
 def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult:
@@ -359,7 +264,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
         return x, residuals, np.asarray(rank, np.int64), values
 
     operands = Array.of(left), Array.of(right)
-    return LstsqResult(*_host("lstsq", fitted, *operands, matrices_only=False, instead=_ITERATE))
+    return LstsqResult(*host_matrices("lstsq", fitted, *operands, matrices_only=False, instead=_ITERATE))
 
 
 def cond(x: ArrayLike, p: float | str | None = None) -> Array:
@@ -381,7 +286,7 @@ def cond(x: ArrayLike, p: float | str | None = None) -> Array:
         raise InvalidValueError(f"cond has no order {p!r}", hint="use 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     precision = real_part(wide(to_float(node.dtype))).numpy
     order: Any = p
-    return _one("cond", lambda a: np.asarray(np.linalg.cond(a, order), precision), Array.of(node), instead=_ITERATE)
+    return one_of("cond", lambda a: np.asarray(np.linalg.cond(a, order), precision), Array.of(node), instead=_ITERATE)
 
 
 def _singular(a: Any) -> Any:

@@ -153,6 +153,6 @@ def _float(start: Operand, stop: Operand, dtype: Any) -> DType:
 
 def _sizes(op: str, shape: Sequence[int]) -> tuple[int, ...]:
     sizes = shape_of(op, shape)
-    if min(sizes, default=0) < 0:
+    if any(n < 0 for n in sizes):
         raise ShapeError(f"{op} of shape {sizes}: sizes cannot be negative")
     return sizes

@@ -10,6 +10,7 @@ from eerie_dsl.errors import ArgumentError, InvalidValueError, ShapeError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import DEFAULT_FLOAT, DEFAULT_INT, DType, int64, real_part
 from eerie_dsl.ir.graph import Node
+from eerie_dsl.ir.size import Size
 from eerie_dsl.ops import constant
 from eerie_dsl.ops.comparison import equal
 from eerie_dsl.ops.composite import elementwise as ew
@@ -37,7 +38,7 @@ def arange(start: Real, stop: Real | None = None, step: Real = 1, dtype: DType |
     if stop is None:
         start, stop = 0, start
     bounds = (start, stop, step)
-    if not all(isinstance(b, int | float) for b in bounds):
+    if not all(isinstance(b, int | float | Size) for b in bounds):
         raise ArgumentError(
             f"arange({', '.join(map(repr, bounds))}): the bounds make the shape and must be Python numbers",
             hint="convert with int(...) outside of a jitted function, or make the argument static",
@@ -45,8 +46,10 @@ def arange(start: Real, stop: Real | None = None, step: Real = 1, dtype: DType |
     if step == 0:
         raise InvalidValueError("arange: a step of 0 never arrives")
     if dtype is None:
-        dtype = DEFAULT_INT if all(isinstance(b, int) for b in bounds) else DEFAULT_FLOAT
-    if all(isinstance(b, int) for b in bounds):
+        dtype = DEFAULT_INT if not any(isinstance(b, float) for b in bounds) else DEFAULT_FLOAT
+    if any(isinstance(b, Size) for b in bounds):
+        count = max(-((start - stop) // step), 0)
+    elif all(isinstance(b, int) for b in bounds):
         count = len(range(start, stop, step))  # type: ignore[arg-type]
     elif isfinite(length := (stop - start) / step):
         count = max(ceil(length), 0)

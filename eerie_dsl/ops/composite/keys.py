@@ -11,6 +11,7 @@ from eerie_dsl.errors import IndexingError, InvalidValueError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import bool_, int64
 from eerie_dsl.ir.graph import Node
+from eerie_dsl.ir.size import Size, as_extent
 from eerie_dsl.ops import constant
 from eerie_dsl.ops.cast import cast
 from eerie_dsl.ops.composite import elementwise as ew
@@ -161,7 +162,7 @@ def _item(op: str, part: Any, shape: tuple[int, ...], axis: int) -> Item:
             raise IndexingError(f"{op}: an index of {part.aval}", hint="index with integers, or cast with astype")
         return part
     try:
-        place = index(part)
+        place = as_extent(part)
     except TypeError:
         raise IndexingError(
             f"{op}: a {type(part).__name__} is not an index",
@@ -169,10 +170,12 @@ def _item(op: str, part: Any, shape: tuple[int, ...], axis: int) -> Item:
         ) from None
     if not -size <= place < size:
         raise IndexingError(f"{op}: index {place} is out of range for axis {axis} with size {size}")
-    return place % size
+    return place + size if place < 0 else place  # type: ignore[return-value]
 
 
 def _run(op: str, part: builtins.slice, size: int) -> Run:
+    if isinstance(size, Size) or isinstance(part.start, Size) or isinstance(part.stop, Size):
+        return _open_run(op, part, size)
     try:
         start, stop, step = part.indices(size)
     except TypeError:
@@ -187,6 +190,29 @@ def _run(op: str, part: builtins.slice, size: int) -> Run:
         return Run(0, 0)
     last = start + (count - 1) * step
     return Run(start, last + 1, step) if step > 0 else Run(last, start + 1, -step, True)
+
+
+def _open_run(op: str, part: builtins.slice, size: int) -> Run:
+    """What ``slice.indices`` says, where sizes are known when the program is called."""
+    try:
+        step = 1 if part.step is None else index(part.step)
+        bounds = [None if n is None else as_extent(n) for n in (part.start, part.stop)]
+    except TypeError:
+        raise IndexingError(f"{op}: the bounds of {part} make the shape and must be integers") from None
+    if step == 0:
+        raise InvalidValueError(f"{op}: a slice cannot have a step of 0")
+    low, high = (0, size) if step > 0 else (-1, size - 1)
+    ends: list[Any] = [low, high] if step > 0 else [high, low]
+    for k, n in enumerate(bounds):
+        if n is not None:
+            ends[k] = builtins.min(builtins.max(n + size if n < 0 else n, low), high)
+    start, stop = ends
+    if (stop <= start) if step > 0 else (stop >= start):
+        return Run(0, 0)
+    if step > 0:
+        return Run(start, stop, step)
+    last = start + ((start - stop - 1) // -step) * step
+    return Run(last, start + 1, -step, True)
 
 
 def _apart(parts: tuple[Any, ...]) -> bool:

@@ -14,6 +14,7 @@ from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.axes import AxisLike, many_axes, one_axis
 from eerie_dsl.ops.composite.promotion import Operand, strong, to_float
 from eerie_dsl.ops.cumulative import cumprod, cumsum
+from eerie_dsl.ops.identity import stop_gradient
 from eerie_dsl.ops.shape import concat, reshape
 
 Total = Callable[..., Node]
@@ -149,8 +150,11 @@ def logsumexp(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Node
 
 
 def finite_max(x: Node, axes: tuple[int, ...]) -> Node:
-    """The largest along ``axes``, which stay with size 1; 0 in place of infinities, which have no differences."""
-    largest = _reduce(primitives.reduce_max, x, axes, True)
+    """The largest along ``axes``, which stay with size 1; 0 in place of infinities, which have no differences.
+
+    A constant for derivatives: what is taken off and added again, or divided out, has none, of any order.
+    """
+    largest = stop_gradient(_reduce(primitives.reduce_max, x, axes, True))
     return ew.where(ew.isinf(largest), constant.like(largest, 0), largest)
 
 
@@ -178,7 +182,7 @@ def _variance(op: str, x: Operand, axis: AxisLike, correction: float, keepdims: 
     else:
         squares = ew.multiply(apart, apart)
     total = _reduce(primitives.reduce_sum, squares, axes, keepdims)
-    freedom = _count(node, axes) - correction
+    freedom = _count(node, axes) - (int(correction) if float(correction).is_integer() else correction)
     return ew.astype(ew.divide(total, constant.like(total, freedom if freedom > 0 else 0)), dtype)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from math import prod
-from operator import index
+from operator import index as _index
 
 from eerie_dsl.errors import ArgumentError, ShapeError
 from eerie_dsl.ir.aval import Shape
 from eerie_dsl.ir.graph import Node
+from eerie_dsl.ir.size import as_extent
 from eerie_dsl.ops import shape as primitives
 from eerie_dsl.ops.composite.axes import describe, many_axes, one_axis
 from eerie_dsl.ops.composite.promotion import Operand, as_dtype, broadcast_shapes, result_dtype, strong
@@ -20,9 +21,9 @@ def shape_of(op: str, shape: int | Sequence[int]) -> Shape:
     """A shape given as one size or several."""
     if type(shape) is tuple and all(type(n) is int for n in shape):
         return shape
-    sizes = (shape,) if not isinstance(shape, Sequence) else shape
+    sizes = shape if isinstance(shape, Sequence) else (shape,)
     try:
-        return tuple(index(n) for n in sizes)
+        return tuple([as_extent(n) for n in sizes])  # type: ignore[misc]
     except TypeError:
         raise ArgumentError(f"{op}: a shape is a tuple of integers, not {shape!r}") from None
 
@@ -30,7 +31,7 @@ def shape_of(op: str, shape: int | Sequence[int]) -> Shape:
 def sizes_of(op: str, shape: int | Sequence[int]) -> Shape:
     """A shape given as one size or several, none of them negative."""
     sizes = shape_of(op, shape)
-    if min(sizes, default=0) < 0:
+    if any(n < 0 for n in sizes):
         raise ShapeError(f"{op} of shape {sizes}: sizes cannot be negative")
     return sizes
 
@@ -110,7 +111,7 @@ def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Node:
     """Axes of size 1 taken away: the named ones, or all."""
     node = strong(x)
     if axis is None:
-        gone: Sequence[int] = [a for a, n in enumerate(node.shape) if n == 1]
+        gone: Sequence[int] = [a for a, n in enumerate(node.shape) if not n > 1 and n]
     else:
         gone = many_axes("squeeze", axis, node.ndim)
         for a in gone:
@@ -172,7 +173,7 @@ def split(x: Operand, sections: int | Sequence[int], axis: int = 0) -> list[Node
     place = one_axis("split", axis, node.ndim)
     size = node.shape[place]
     if isinstance(sections, Sequence):
-        cuts = [builtins.slice(None, index(c)).indices(size)[1] for c in sections]
+        cuts = [builtins.slice(None, _index(c)).indices(size)[1] for c in sections]
     else:
         if sections < 1 or size % sections:
             raise ShapeError(

@@ -1,0 +1,5 @@
+"""Models and tensors from and to the files of others."""
+
+from eerie_dsl.interop import gguf, safetensors
+
+__all__ = ["gguf", "safetensors"]

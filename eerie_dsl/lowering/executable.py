@@ -1,0 +1,85 @@
+"""Kernels written by ourselves, as functions on memory, next to those that the compiler forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from iree.compiler import ir
+from iree.compiler.dialects import arith, func
+
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.lowering.scalar import element_type
+from eerie_dsl.lowering.values import Tensor, tensor_type
+
+
+def kernel(
+    operands: Sequence[Tensor], outs: Sequence[Aval], body: Callable[[list[ir.Value], list[ir.Value]], None]
+) -> list[Tensor]:
+    """One dispatch of one workgroup.
+
+    Args:
+        operands: what it reads.
+        outs: types of its results.
+        body: ``body(read, written)`` emits the kernel, for memory of one dimension behind each operand and result.
+    """
+    flags = ["ReadOnly"] * len(operands) + [""] * len(outs)
+    bindings = ", ".join(f"#hal.pipeline.binding<storage_buffer{', ' if f else ''}{f}>" for f in flags)
+    layout = ir.Attribute.parse(f"#hal.pipeline.layout<bindings = [{bindings}]>")
+    space = ir.Attribute.parse("#hal.descriptor_type<storage_buffer>")
+    module = ir.InsertionPoint.current.block.owner
+    while module.parent is not None:
+        module = module.parent
+    blocks = module.regions[0].blocks[0]
+    name = f"loop{sum(op.operation.name == 'hal.executable.source' for op in blocks)}"
+    with ir.InsertionPoint.at_block_begin(blocks):
+        source = _op("hal.executable.source", {"sym_name": name, "sym_visibility": "private"}, regions=1)
+    with ir.InsertionPoint(source.regions[0].blocks.append()):
+        export = {"sym_name": name, "sym_visibility": "public", "ordinal": _index_attr(0), "layout": layout}
+        count = _op("hal.executable.export", export, regions=2).regions[0]
+        with ir.InsertionPoint(count.blocks.append(ir.Type.parse("!hal.device"))):
+            one = arith.constant(ir.IndexType.get(), 1)
+            _op("hal.return", operands=[one] * 3)
+        inner = _op("builtin.module", regions=1)
+        with ir.InsertionPoint(inner.regions[0].blocks.append()), ir.InsertionPoint(_entry(name)):
+            memory = []
+            for place, (aval, flag) in enumerate(zip([*(o.aval for o in operands), *outs], flags, strict=True)):
+                attributes = {
+                    "layout": layout,
+                    "binding": _index_attr(place),
+                    "alignment": _index_attr(aval.dtype.itemsize),  # an operand may be a row of something larger
+                    "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 0]),
+                }
+                if flag:
+                    attributes["descriptor_flags"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 1)
+                zero = arith.constant(ir.IndexType.get(), 0)
+                kind = ir.MemRefType.get([aval.size], element_type(aval.dtype), None, space)
+                memory.append(_op("hal.interface.binding.subspan", attributes, [zero], [kind]).result)
+            body(memory[: len(operands)], memory[len(operands) :])
+            func.ReturnOp([])
+        _op("hal.executable.source_end")
+    attributes = {
+        "entry_points": ir.ArrayAttr.get([ir.SymbolRefAttr.get([name, name])]),
+        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, len(operands), 0, 0]),
+        "tied_operands": ir.ArrayAttr.get([_index_attr(-1)] * len(outs)),
+    }
+    found = _op("flow.dispatch", attributes, [o.value for o in operands], [tensor_type(o) for o in outs])
+    return [Tensor(o, r) for o, r in zip(outs, found.results, strict=True)]
+
+
+def _entry(name: str) -> ir.Block:
+    return func.FuncOp(name, ([], [])).add_entry_block()
+
+
+def _index_attr(number: int) -> ir.Attribute:
+    return ir.IntegerAttr.get(ir.IndexType.get(), number)
+
+
+def _op(
+    name: str,
+    attributes: dict[str, ir.Attribute | str] | None = None,
+    operands: Sequence[ir.Value] = (),
+    results: Sequence[ir.Type] = (),
+    regions: int = 0,
+) -> ir.Operation:
+    found = {k: ir.StringAttr.get(v) if isinstance(v, str) else v for k, v in (attributes or {}).items()}
+    return ir.Operation.create(name, list(results), list(operands), found, regions=regions)

@@ -1,0 +1,34 @@
+"""Cheap results that each kernel computes for itself, so that nobody writes them to memory."""
+
+from __future__ import annotations
+
+from eerie_dsl.ir.graph import Graph, Node
+from eerie_dsl.ir.size import likely
+
+MOST = 16
+"""Arithmetic operations for which it pays to compute a result again where it is used."""
+
+_FEW = 8
+"""An operand of so many times fewer elements counts for nothing beside the others."""
+
+
+def recomputed(graph: Graph) -> set[int]:
+    """The nodes (by id) that are a few operations away from one array that is kept, whoever uses them.
+
+    Reading that array takes as long as reading the result would, and the result need not be written. A transformer's
+    training step keeps four arrays less for each gelu and two for each layer norm.
+    """
+    origin: dict[int, Node] = {}
+    work: dict[int, int] = {}
+    numbers: set[int] = set()
+    for node in graph.nodes:
+        assert node.op is not None
+        if node.op.literal or (node.inputs and all(id(i) in numbers for i in node.inputs)):
+            numbers.add(id(node))
+            continue
+        large = [i for i in node.inputs if id(i) not in numbers and likely(i.aval.size) * _FEW > likely(node.aval.size)]
+        sources = {id(origin.get(id(i), i)): origin.get(id(i), i) for i in large}
+        cost = sum(work.get(id(i), 0) for i in large) + getattr(node.op, "cost", MOST)
+        if node.op.elementwise and len(sources) == 1 and cost < MOST:
+            origin[id(node)], work[id(node)] = next(iter(sources.values())), cost
+    return set(origin)
