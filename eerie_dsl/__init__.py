@@ -337,6 +337,7 @@ __all__ = [
     "broadcast_arrays",
     "broadcast_shapes",
     "broadcast_to",
+    "bundle",
     "can_cast",
     "cbrt",
     "ceil",
@@ -605,7 +606,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from eerie_dsl import fft, interop, linalg, nn, optim, random, train
-    from eerie_dsl.export import load, spec, targets
+    from eerie_dsl.export import bundle, load, spec, targets
 else:  # or every misspelt name would pass a type check
 
     def __getattr__(name: str) -> object:
@@ -615,7 +616,7 @@ else:  # or every misspelt name would pass a type check
             from importlib import import_module
 
             return import_module(f"eerie_dsl.{name}")
-        if name in ("load", "spec", "targets"):
+        if name in ("bundle", "load", "spec", "targets"):
             from importlib import import_module
 
             return getattr(import_module("eerie_dsl.export"), name)

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
 
 def bundle_function(options: argparse.Namespace) -> int:
     """``eerie bundle``."""
-    from eerie_dsl.export.bundle import bundle
+    from eerie_dsl.export.standalone import bundle
 
     name, function = found(options.function)
     name = options.name or name

@@ -24,6 +24,9 @@ _STATIC = (
 # For 32-bit machines that have no vectors to speak of, and little stack.
 _SMALL = ("--iree-llvmcpu-target-vector-width-in-bytes=4", "--iree-llvmcpu-stack-allocation-limit=4KiB")
 
+STACK = 1 << 17
+"""Bytes of stack that a WebAssembly module has."""
+
 
 class Span(NamedTuple):
     """A range of memory.

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from eerie_dsl.compile.diagnostics import Diagnostic
 from eerie_dsl.compile.driver import Driver, taken
+from eerie_dsl.compile.static_library import STACK
 from eerie_dsl.errors import CompileError
 from eerie_dsl.ir import Graph
 from eerie_dsl.lowering.inline_schedule import lower_named, read_schedule
@@ -18,8 +19,6 @@ from eerie_dsl.lowering.pools import read_pools
 # In one go, the compiler loses the constants after the first.
 _PHASES = {"stream": "placing buffers", "hal": "generating machine code"}
 _LINK_SECONDS = 60.0
-STACK = 1 << 17
-"""Bytes of stack that a WebAssembly module has."""
 
 
 class Built(NamedTuple):

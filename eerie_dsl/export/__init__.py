@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from eerie_dsl.export.front import Exported, export
 
 __all__ = [
+    "Bundle",
     "Entry",
     "Exported",
     "Library",
@@ -12,6 +13,7 @@ __all__ = [
     "Spec",
     "TargetRow",
     "TargetTable",
+    "bundle",
     "export",
     "load",
     "spec",
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from eerie_dsl.export.entry import Entry
     from eerie_dsl.export.library import Library, Session, load
     from eerie_dsl.export.specs import Spec, spec
+    from eerie_dsl.export.standalone import Bundle, bundle
     from eerie_dsl.export.table import TargetRow, TargetTable, targets
 else:  # or every misspelt name would pass a type check
 
@@ -33,6 +36,7 @@ else:  # or every misspelt name would pass a type check
             "entry": ("Entry",),
             "library": ("Library", "Session", "load"),
             "specs": ("Spec", "spec"),
+            "standalone": ("Bundle", "bundle"),
             "table": ("TargetRow", "TargetTable", "targets"),
         }
         for home, names in homes.items():

@@ -15,7 +15,7 @@ from eerie_dsl.compile import service
 from eerie_dsl.compile.cpu import architecture
 from eerie_dsl.errors import ArgumentError, CompileError, ShapeError, TargetError
 from eerie_dsl.export import spec
-from eerie_dsl.export.bundle import bundle
+from eerie_dsl.export.standalone import bundle
 from tests.support import bundles
 
 HOST = {"x86_64": "x86_64", "aarch64": "aarch64"}

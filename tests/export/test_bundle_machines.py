@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eerie_dsl.export import spec
-from eerie_dsl.export.bundle import bundle
+from eerie_dsl.export.standalone import bundle
 from tests.support import bundles
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from eerie_dsl.api.callables import name_of
 from eerie_dsl.compile import TARGETS, Target, get_target
 from eerie_dsl.compile.object_file import ObjectFile
 from eerie_dsl.compile.stack import frame
-from eerie_dsl.compile.static_library import Dispatch, compile_static
+from eerie_dsl.compile.static_library import STACK, Dispatch, compile_static
 from eerie_dsl.errors import ArgumentError, TargetError
 from eerie_dsl.export.bundles import c_source, missing, report, wasm
 from eerie_dsl.export.bundles.plan import Plan, Sizes, check_name, labels, parts
@@ -33,7 +33,7 @@ _SAVED = 64
 def make(
     function: Callable[..., Any], specs: Any, target: str | Target, out: Path, name: str | None
 ) -> tuple[Any, ...]:
-    """Write a bundle; gives the fields of `eerie_dsl.export.bundle.Bundle`."""
+    """Write a bundle; gives the fields of `eerie_dsl.export.standalone.Bundle`."""
     found = _target(target)
     _check_out(out)
     named = check_name(name_of(function) if name is None else name)
@@ -121,7 +121,7 @@ def _wasm(plan: Plan, target: Target) -> tuple[Files, Sizes, tuple[str, ...]]:
     library = plan.library
     undefined = wasm.imports(library.code)
     code, data = wasm.sizes(library.code)
-    sizes = Sizes(code, data, 0, len(library.weights), plan.parameters, library.workspace, wasm.STACK)
+    sizes = Sizes(code, data, 0, len(library.weights), plan.parameters, library.workspace, STACK)
     p = plan.name
     texts = {
         f"{p}.mjs": wasm.module(plan, undefined),

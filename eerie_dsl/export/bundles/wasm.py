@@ -13,9 +13,6 @@ from eerie_dsl.errors import CompileError
 from eerie_dsl.export.bundles.plan import Part, Plan
 from eerie_dsl.version import __version__
 
-STACK = 1 << 17
-"""Bytes of stack that a module is linked with; see `eerie_dsl.compile.static_phases`."""
-
 # Functions of C that kernels call, in doubles; those of floats are rounded once more.
 _FUNCTIONS = {
     "fmaximum": "(a, b) => Math.max(a, b)",
