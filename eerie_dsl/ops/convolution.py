@@ -127,21 +127,12 @@ class Convolution(Primitive):
         n = out.ndim - 2
         if 0 in (x.aval.size, kernel.aval.size, out.size):
             return b.splat(out, 0)
-        window, features = kernel.aval.shape[:n], out.shape[-1]
         low, steps, shape = g.widened(x.aval.shape)
         kept = g.padded(x.aval.shape)
-        if b.tiled and g.groups == 1 and sum(k > 1 for k in window) == 2:
-            channels, wide = _vectorised(x.aval.shape[-1], features)
-            shape, kept = (*shape[:-1], channels), (*kept[:-1], channels)
-            padded = kernel.aval.with_shape((*window, channels, wide))
-            kernel = b.insert_slice(kernel, padded, 0, (0,) * kernel.aval.ndim, (1,) * kernel.aval.ndim)
         if shape != x.aval.shape:
             x = b.insert_slice(x, x.aval.with_shape(shape), 0, low, steps)
         if shape != kept:
             x = b.extract_slice(x, x.aval.with_shape(kept), g.dropped(), (1,) * len(kept))
-        axis = _axis_of_channels(x.aval.shape, window, g) if b.tiled else None
-        if axis is not None:
-            return self._narrowed(b, x, kernel, axis, g, out)
         # Or IREE makes a transposition part of the loops, which are not vectorised then: the gradient in x of 3x3 over
         # 56x56x64 takes 100 ms in place of 1.
         kernel = b.apart(kernel)
@@ -166,23 +157,7 @@ class Convolution(Primitive):
             (b.tensor(x), (0, *places, *group, channel)),
             (b.tensor(kernel), (*range(first, channel), channel, *group, feature)),
         )
-        if features != out.shape[-1]:
-            return b.extract_slice(result, out, (0,) * out.ndim, (1,) * out.ndim)
         return b.reshape(result, out) if groups else result
-
-    def _narrowed(self, b: Any, x: Any, kernel: Any, axis: int, g: Geometry, out: Aval) -> Any:
-        """The same with the elements of a window along one axis for channels; ``x`` is padded."""
-        taps, place = kernel.aval.shape[axis], 1 + axis
-        aval = x.aval.with_shape((*x.aval.shape[:place], out.shape[place], *x.aval.shape[place + 1 :]))
-        steps = tuple(g.strides[axis] if i == place else 1 for i in range(aval.ndim))
-        starts = (tuple(j * g.rhs_dilation[axis] * (i == place) for i in range(aval.ndim)) for j in range(taps))
-        parts = [b.extract_slice(x, aval, start, steps) for start in starts]
-        x = b.concat(parts, aval.with_shape((*aval.shape[:-1], taps * aval.shape[-1])), aval.ndim - 1)
-        *window, channels, features = kernel.aval.shape
-        # The taps are next to the channels already: what lies between them is of size 1, or the axis is the first.
-        if axis == 0 and len(window) == 3:
-            
-        return b.reshape(self.lower(b, x, kernel, out=..., **g._asdict()), out)
 
     def vjp(self, ct: Node, out: Node, x: Node, kernel: Node, **params: Any) -> Cotangents:
         g = Geometry(**params)
@@ -264,27 +239,6 @@ convolution = Convolution()
 def _dilated(n: int, step: int) -> int:
     """How far ``n`` elements reach that are ``step`` apart."""
     return (n - 1) * step + 1 if n else 0
-
-
-def _with_channels(b: Any, x: Any, kernel: Any, g: Geometry, out: Aval) -> tuple[Any, Any, Geometry]:
-    """The same convolution of an image of one channel, as one of a narrower window and as many channels.
-
-    IREE drops the loop over one channel, and does not vectorise what is left: 3x3 over 128x8x8 to 16 channels takes
-    460 us, with rows of the window for channels XX.
-    """
-    axis = max(i for i, k in enumerate(kernel.aval.shape[: len(g.strides)]) if k > 1)
-    taps, place = kernel.aval.shape[axis], 1 + axis
-    aval = x.aval.with_shape((*x.aval.shape[:place], out.shape[place], *x.aval.shape[place + 1 :]))
-    steps = tuple(g.strides[axis] if i == place else 1 for i in range(aval.ndim))
-    parts = [
-        b.extract_slice(x, aval, tuple(j * g.rhs_dilation[axis] * (i == place) for i in range(aval.ndim)), steps)
-        for j in range(taps)
-    ]
-    x = b.apart(b.concat(parts, aval.with_shape((*aval.shape[:-1], taps)), aval.ndim - 1))
-    window, features = kernel.aval.shape[:-2], kernel.aval.shape[-1]
-    narrow = tuple(1 if i == axis else k for i, k in enumerate(window))
-    kernel = b.reshape(kernel, kernel.aval.with_shape((*narrow, taps, features)))  # behind the axis, all are 1
-    return x, kernel, g._replace(strides=(*g.strides[:axis], 1, *g.strides[axis + 1 :]))
 
 
 _TAPS = 32
