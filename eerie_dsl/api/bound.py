@@ -9,6 +9,7 @@ from eerie_dsl.api.stages import Traced
 
 if TYPE_CHECKING:
     from eerie_dsl.api.jit import Jitted
+    from eerie_dsl.api.profiled import Profile
 
 
 class Bound:
@@ -28,6 +29,10 @@ class Bound:
     def explain(self, *args: Any, **kwargs: Any) -> Report:
         """See `Jitted.explain`."""
         return self.__wrapped__.explain(self.__self__, *args, **kwargs)
+
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """See `Jitted.profile`."""
+        return self.__wrapped__.profile(self.__self__, *args, **kwargs)
 
     @property
     def traces(self) -> int:

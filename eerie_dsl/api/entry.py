@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.buckets import filled
-from eerie_dsl.api.calls import buffer_of
+from eerie_dsl.api.calls import buffer_of, node_of
+from eerie_dsl.api.conversion import lift
 from eerie_dsl.api.guards import Guards
 from eerie_dsl.api.loaded import Loaded, load
 from eerie_dsl.api.nans import Checked
-from eerie_dsl.api.tracing import Trace
+from eerie_dsl.api.tracing import Leaf, Trace
 from eerie_dsl.config import config
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.size import Extent
+
+if TYPE_CHECKING:
+    from eerie_dsl.api.tuning import FirstCalls
 
 
 class Entry:
@@ -90,7 +94,9 @@ class Entry:
         """Compile the trace, or find its program."""
         program = None if config.evaluation == "reference" else self.program
         if program is None:
-            loaded = load(self.trace.graph, name=name, mode=config.evaluation)
+            # What made a NaN is found by computing it again.
+            donated = () if config.check_nans else self.donated
+            loaded = load(self.trace.graph, name=name, mode=config.evaluation, donated=donated)
         else:
             if not program.ready:
                 program.load(name)
@@ -115,6 +121,38 @@ class Entry:
                 return False
         return True
 
+    def inlined(self, leaves: Sequence[Any]) -> Any:
+        """The results of a call inside another traced function, recorded there."""
+        captured = [c if isinstance(c, Node) else lift(c) for c in self.captured]
+        outputs = self.trace.graph.inline([*map(node_of, leaves, self.trace.graph.inputs), *captured])
+        return self.trace.build([Array.of(n) for n in outputs])
+
     def hidden(self) -> list[Any]:
         """Buffers of what was captured, as it is now."""
         return [buffer_of(*o) for o in self.outside]
+
+
+def first_calls() -> FirstCalls:
+    """What tunes a function; it is imported when it is needed."""
+    from eerie_dsl.api.tuning import FirstCalls
+
+    return FirstCalls()
+
+
+def changing(stale: Entry | None, types: Sequence[Leaf], others: Sequence[Any], path: Callable[[int], str]) -> str:
+    """What makes a function be traced again and again, for messages.
+
+    Args:
+        stale: the entry for these types that does not hold any more.
+        types: of the arguments' leaves.
+        others: the types that it was traced for before.
+        path: the name of a leaf.
+    """
+    changed = stale.guards.changed() if stale is not None else None
+    if changed is not None:
+        return f"{changed}, which it reads from outside, keeps changing: pass it as an argument"
+    moving = [
+        f"{path(i)} ({t.aval})" for i, t in enumerate(types) if any(len(o) == len(types) and o[i] != t for o in others)
+    ]
+    what = ", ".join(moving) or "its arguments"
+    return f"the type of {what} keeps changing: keep shapes and dtypes the same, or declare dims"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from sys import getrefcount
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32
 from eerie_dsl.ir.graph import NO_PARAMS, Graph, Node, placeholder
 from eerie_dsl.ir.scope import state
-from eerie_dsl.runtime import from_numpy, to_numpy
+from eerie_dsl.runtime import from_numpy, to_numpy, view_of
+from eerie_dsl.runtime.profile import tell, watchers
 
 SOFT = 48
 """Operations behind one another from which a pending graph is evaluated at a line where one was before."""
@@ -58,7 +60,8 @@ def evaluate(outputs: Sequence[Node]) -> None:
                         _check(graph, values)
                         _store(cut.outputs, values)
                         return
-                    views = [buffer_of(n) for n in cut.inputs]
+                    shared = script.loaded.shared
+                    views = [lent(n) if i in shared else buffer_of(n) for i, n in enumerate(cut.inputs)]
                     break
             del cut, graph  # or the next cut would count them among those who hold the nodes
             script.wait(pause)
@@ -99,6 +102,16 @@ def buffer_of(node: Node) -> Any:
     return value
 
 
+def lent(node: Node) -> Any:
+    """The device buffer of a concrete node, which somebody else will hold too.
+
+    Raises:
+        DonatedError: its memory was given away.
+    """
+    buffer = node.value = view_of(buffer_of(node))
+    return buffer
+
+
 def array_of(node: Node) -> Any:
     """The value of a concrete node as a read-only NumPy array.
 
@@ -110,9 +123,7 @@ def array_of(node: Node) -> Any:
         return value
     if isinstance(value, np.generic):
         return np.asarray(value)
-    if value is None:
-        raise _donated(node)
-    return to_numpy(value, node.aval)
+    return to_numpy(lent(node), node.aval)
 
 
 def _donated(node: Node) -> DonatedError:
@@ -131,6 +142,7 @@ def _store(nodes: Sequence[Node], values: Sequence[Any]) -> None:
 
 def _interpret(graph: Graph) -> list[Any]:
     """The values of the outputs in NumPy, read-only and in memory of their own."""
+    start = perf_counter() if watchers else 0.0
     arrays = [array_of(n) for n in graph.inputs]
     values = []
     for result in graph.evaluate(arrays):
@@ -139,6 +151,8 @@ def _interpret(graph: Graph) -> list[Any]:
             array = array.copy(order="C")
         array.flags.writeable = False
         values.append(array)
+    if start:
+        tell(graph, (), start)
     return values
 
 

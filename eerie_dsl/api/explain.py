@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from eerie_dsl.api.loaded import Loaded
+from eerie_dsl.compile import Kernel
 from eerie_dsl.ir.aval import Type
 from eerie_dsl.ir.graph import Graph, Node
 
@@ -24,7 +26,8 @@ class KernelReport(NamedTuple):
         bytes_read: bytes that one run loads, None when unknown. An operand that is read in several windows counts
             for each.
         bytes_written: bytes that one run stores, None when unknown.
-        flops: arithmetic operations of one run, estimated.
+        flops: arithmetic operations of one run, estimated. A kernel that is a whole loop counts those of all steps;
+            of a ``while_loop``, whose steps nobody knows beforehand, those of one.
     """
 
     name: str
@@ -35,6 +38,11 @@ class KernelReport(NamedTuple):
     bytes_read: int | None
     bytes_written: int | None
     flops: int
+
+    @property
+    def lines(self) -> dict[str, list[str]]:
+        """The user's lines with the ops of each that take time in it: moves cost nothing in a kernel that computes."""
+        return by_line(self.ops, self.moves)
 
     @property
     def kind(self) -> str:
@@ -75,20 +83,27 @@ class Report:
             return
         nodes = list(loaded.graph.walk())
         typical = zip(nodes, loaded.graph.typical.walk(), strict=True)
-        work = {n: 0 if _holds_graph(n) else t.flops for n, t in typical}
-        # A kernel that packs an operand is located at the op it does that for, which comes after it. Elementwise
-        # work is done again in every kernel that it was built into.
+        work = {n: t.flops for n, t in typical}
+        # A kernel that packs an operand is located at the op it does that for, which comes after it; one that goes on
+        # with a product sometimes at the product. Elementwise work is done again in every kernel it was built into.
         found = program.kernels
-        last = {i: kernel for kernel in found for i in kernel.nodes}
+        last: dict[int, Kernel] = {}
+        for kernel in found:
+            last |= {
+                i: kernel for i in kernel.nodes if i not in last or _multiplies(kernel) or not _multiplies(last[i])
+            }
         kernels = []
         for kernel in found:
-            inside = [nodes[i] for i in kernel.nodes if not _holds_graph(nodes[i])]
+            inside = [nodes[i] for i in kernel.nodes if not _holds_graph(nodes[i])] or [nodes[i] for i in kernel.nodes]
+            # A loop that is not a kernel is work of those of its body.
+            whole = kernel.name.startswith("loop")
             own = [nodes[i] for i in kernel.nodes if last[i] is kernel or _repeats(nodes[i])]
+            own = [n for n in own if whole or not _holds_graph(n)]
             kernels.append(
                 KernelReport(
                     name=kernel.name,
-                    ops=tuple((_line(n), n.op.name) for n in inside if n.op is not None and not n.op.literal),
-                    moves=frozenset(n.op.name for n in inside if n.op is not None and n.op.moves),
+                    ops=ops_of(inside),
+                    moves=moves_of(inside),
                     result=inside[-1].aval if inside else None,
                     runs=kernel.dispatches,
                     bytes_read=kernel.bytes_read,
@@ -121,18 +136,16 @@ class Report:
         runs = f"{self.runs} kernel{'s' * (self.runs != 1)}"
         origin = "from the cache" if self.cached else f"compiled in {self.seconds:.2f} s"
         where = "on worker threads" if self.pooled else "on the calling thread"
-        work = f"{_amount(self.flops, 'flop')}, {_amount(self.bytes_moved, 'B')} moved"
+        work = f"{amount(self.flops, 'flop')}, {amount(self.bytes_moved, 'B')} moved"
         lines = [f"{self.name}: {runs} for {self.target}, {origin}, {work}, {where}"]
         for number, kernel in enumerate(self.kernels, 1):
             times = f" x{kernel.runs}" if kernel.runs != 1 else ""
             lines.append(
                 f"  {number:>2} {kernel.kind + times:18} {kernel.result or ''!s:18} "
-                f"reads {_amount(kernel.bytes_read, 'B'):>8}  writes {_amount(kernel.bytes_written, 'B'):>8}  "
-                f"{_amount(kernel.flops, 'flop'):>10}"
+                f"reads {amount(kernel.bytes_read, 'B'):>8}  writes {amount(kernel.bytes_written, 'B'):>8}  "
+                f"{amount(kernel.flops, 'flop'):>10}"
             )
-            # Broadcasts and the like cost nothing in a kernel that computes.
-            busy = tuple(op for op in kernel.ops if op[1] not in kernel.moves) or kernel.ops
-            lines += [f"       {line:18} {' '.join(ops)}" for line, ops in _by_line(busy).items()]
+            lines += [f"       {line:18} {' '.join(ops)}" for line, ops in kernel.lines.items()]
         flags = " ".join(self.flags) + (f" ({self.rung})" if self.rung else "")
         wrapper = textwrap.TextWrapper(110, initial_indent="  flags ", subsequent_indent=" " * 8)
         wrapper.break_on_hyphens = wrapper.break_long_words = False
@@ -144,6 +157,11 @@ class Report:
     __repr__ = __str__
 
 
+def _multiplies(kernel: Kernel) -> bool:
+    """Whether the compiler saw a product of matrices, or a convolution, in it."""
+    return re.search(r"_dispatch_\d+_[a-z_]*(mat|mmt|conv)", kernel.name) is not None
+
+
 def _repeats(node: Node) -> bool:
     return node.op is not None and node.op.elementwise
 
@@ -152,22 +170,34 @@ def _holds_graph(node: Node) -> bool:
     return any(isinstance(v, Graph) for v in node.params.values())
 
 
+def ops_of(nodes: Iterable[Node]) -> tuple[tuple[str, str], ...]:
+    """The ops of nodes with the user's line of each: ``("train.py:12", "tanh")``."""
+    return tuple((_line(n), n.op.name) for n in nodes if n.op is not None and not n.op.literal)
+
+
+def moves_of(nodes: Iterable[Node]) -> frozenset[str]:
+    """Those ops of nodes that only move elements."""
+    return frozenset(n.op.name for n in nodes if n.op is not None and n.op.moves)
+
+
+def by_line(ops: tuple[tuple[str, str], ...], moves: frozenset[str]) -> dict[str, list[str]]:
+    """The ops of each line, without moves where there are others."""
+    found: dict[str, list[str]] = {}
+    for line, op in tuple(op for op in ops if op[1] not in moves) or ops:
+        found.setdefault(line, []).append(op)
+    return {line: [op if n == 1 else f"{op} x{n}" for op, n in _counted(group)] for line, group in found.items()}
+
+
 def _line(node: Node) -> str:
     return f"{os.path.basename(node.source.file)}:{node.source.line}" if node.source else "?"
-
-
-def _by_line(ops: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
-    lines: dict[str, list[str]] = {}
-    for line, op in ops:
-        lines.setdefault(line, []).append(op)
-    return {line: [op if n == 1 else f"{op} x{n}" for op, n in _counted(found)] for line, found in lines.items()}
 
 
 def _counted(ops: list[str]) -> list[tuple[str, int]]:
     return [(op, ops.count(op)) for op in dict.fromkeys(ops)]
 
 
-def _amount(count: int | None, unit: str) -> str:
+def amount(count: float | None, unit: str) -> str:
+    """A number with a unit for people; ``?`` for None."""
     if count is None:
         return f"? {unit}"
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

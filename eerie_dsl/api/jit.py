@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 import numpy as np
 
@@ -13,22 +13,24 @@ from eerie_dsl import tree
 from eerie_dsl.api.array import Array
 from eerie_dsl.api.bound import Bound
 from eerie_dsl.api.callables import name_of, parameter_names, source_of
-from eerie_dsl.api.calls import SCALAR_OF, buffer_of, node_of
-from eerie_dsl.api.conversion import lift
+from eerie_dsl.api.calls import SCALAR_OF, buffer_of, given
 from eerie_dsl.api.dims import Declared, Observed, open_axes
-from eerie_dsl.api.entry import Entry
+from eerie_dsl.api.entry import Entry, changing, first_calls
 from eerie_dsl.api.explain import Report
 from eerie_dsl.api.guards import Guards
-from eerie_dsl.api.signature import Signature
+from eerie_dsl.api.signature import Options, Signature
 from eerie_dsl.api.stages import Traced
 from eerie_dsl.api.tracing import SCALARS, Leaf, Trace, flatten, leaf_type, trace
 from eerie_dsl.config import config
 from eerie_dsl.errors import ArgumentError, EerieError, Source, user_frames, warn
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import numpy_dtypes
-from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.scope import state
 from eerie_dsl.ir.size import Extent
+
+if TYPE_CHECKING:
+    from eerie_dsl.api.profiled import Profile
+    from eerie_dsl.api.tuning import FirstCalls
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,13 +55,14 @@ class Jitted(Generic[P, R]):
         signature: Signature,
         dims: Declared | None = None,
         max_variants: int | None = None,
+        tune: FirstCalls | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._signature = signature
         self._declared = dims
         self._observed = Observed()
-        self._max_variants = max_variants
+        self._max_variants, self._tune = max_variants, tune
         self._fast: dict[tuple[Aval | type | None, ...], Entry] = {}
         self._entries: dict[Any, Entry] = {}
         self._lock = threading.RLock()
@@ -112,29 +115,31 @@ class Jitted(Generic[P, R]):
                     array._node = None
                     array._value = results[0]
                     return array  # type: ignore[return-value]
+            views, view = [], None  # or a donated array would not be the only one that holds its buffer
         return self._call(args, kwargs)  # type: ignore[no-any-return]
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             leaves, entry = self._entry(args, kwargs)
             if state.scope is not None or state.tape is not None:
-                return self._inlined(entry, leaves)
+                return entry.inlined(leaves)
             self._load(entry)
+            if self._tune is not None:
+                self._tune(self._name, entry, leaves)
         except EerieError as error:
             if config.traceback == "full":
                 raise
             raise error.with_traceback(user_frames(error.__traceback__)) from error.__cause__
         views = [buffer_of(*given) for given in zip(leaves, entry.avals, entry.shared, strict=False)]
-        results = entry.run(views + entry.hidden())
-        for i in entry.donated:
-            if isinstance(leaves[i], Array):
-                leaves[i].donate()
+        views += entry.hidden()
+        given(views, leaves, entry.avals, entry.loaded.donated)
+        try:
+            results = entry.run(views)
+        finally:
+            for i in entry.donated:
+                if isinstance(leaves[i], Array):
+                    leaves[i].donate()
         return entry.trace.wrap(results)
-
-    def _inlined(self, entry: Entry, leaves: list[Any]) -> Any:
-        captured = [c if isinstance(c, Node) else lift(c) for c in entry.captured]
-        outputs = entry.trace.graph.inline([*map(node_of, leaves, entry.trace.graph.inputs), *captured])
-        return entry.trace.build([Array.of(n) for n in outputs])
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Entry]:
         """The leaves of a call and the entry of their signature, made when it is new."""
@@ -244,7 +249,7 @@ class Jitted(Generic[P, R]):
         with self._lock:
             if not entry.ready:
                 entry.load(self._name)
-                if entry.fast is not None:
+                if entry.fast is not None and not entry.loaded.shared:
                     self._fast[entry.fast] = entry
 
     def _trace(self, structure: Any, types: tuple[Leaf, ...], static: tuple[Any, ...]) -> Trace:
@@ -261,18 +266,7 @@ class Jitted(Generic[P, R]):
         limited = self._max_variants is not None and self.traces > self._max_variants
         if self.traces != _MANY and not limited:
             return
-        changed = stale.guards.changed() if stale is not None else None
-        if changed is not None:
-            reason = f"{changed}, which it reads from outside, keeps changing: pass it as an argument"
-        else:
-            others = [k[1] for k in self._entries]
-            moving = [
-                f"{self._path(args, kwargs, i)} ({t.aval})"
-                for i, t in enumerate(types)
-                if any(len(o) == len(types) and o[i] != t for o in others)
-            ]
-            what = ", ".join(moving) or "its arguments"
-            reason = f"the type of {what} keeps changing: keep shapes and dtypes the same, or declare dims"
+        reason = changing(stale, types, [k[1] for k in self._entries], lambda i: self._path(args, kwargs, i))
         if limited:
             self.traces -= 1
             raise ArgumentError(f"{self._name} has max_variants={self._max_variants}, and needs one more; {reason}")
@@ -314,6 +308,22 @@ class Jitted(Generic[P, R]):
         self._load(entry)
         return Report(entry.loaded, self._name)
 
+    def profile(self, *args: P.args, **kwargs: P.kwargs) -> Profile:
+        """The time of each kernel of this call, by the user's lines, against what the machine can do. Print it.
+
+        The call is repeated, here and outside this process. Donated arguments stay the caller's.
+
+        Raises:
+            TracerError: within a function that is being traced.
+            ExecutionError: the runtime's tools are missing, or the program fails.
+        """
+        from eerie_dsl.api.profile import measured, require_values
+
+        require_values(f"{self._name}.profile")
+        leaves, entry = self._entry(args, kwargs)
+        self._load(entry)
+        return measured(self._name, entry, leaves)
+
     def clear(self) -> None:
         """Forget all traces."""
         with self._lock:
@@ -325,17 +335,6 @@ class Jitted(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<jitted {self._name}, traced {self.traces} times>"
-
-
-class Options(TypedDict, total=False):
-    """What `jit` can be told."""
-
-    static_argnums: int | Iterable[int]
-    static_argnames: str | Iterable[str]
-    donate_argnums: int | Iterable[int]
-    donate_argnames: str | Iterable[str]
-    dims: Mapping[str, Any] | None
-    max_variants: int | None
 
 
 @overload
@@ -352,6 +351,7 @@ def jit(
     donate_argnames: str | Iterable[str] = (),
     dims: Mapping[str, Any] | None = None,
     max_variants: int | None = None,
+    tune: bool = False,
 ) -> Any:
     """Compile a function of arrays to native kernels; a decorator, with or without options.
 
@@ -374,6 +374,7 @@ def jit(
             of an argument, or a container like it. Without, axes whose sizes keep changing become dimensions after
             8 programs, with a warning.
         max_variants: how many programs the function may need before that is an error.
+        tune: have the first call of each signature search faster schedules, for up to 20 seconds; see `eerie.tune`.
 
     Raises:
         ArgumentError: an option names an argument that the function does not have. At a call: one variant too many.
@@ -393,6 +394,6 @@ def jit(
         declared = None if dims is None else Declared(dims)
         named = () if declared is None else declared.names
         signature = Signature(f, static_argnums, static_argnames, donate_argnums, donate_argnames, named)
-        return Jitted(f, signature, declared, max_variants)
+        return Jitted(f, signature, declared, max_variants, first_calls() if tune else None)
 
     return decorate if function is None else decorate(function)

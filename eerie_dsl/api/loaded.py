@@ -6,15 +6,19 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from eerie_dsl.compile import CacheStatus, Program, Target, compile_graph, get_target, stored_program
+from eerie_dsl.compile.schedules import generation
 from eerie_dsl.config import config
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.passes import simplify
-from eerie_dsl.runtime import Executable, from_numpy, to_numpy
+from eerie_dsl.runtime import Executable, from_numpy, to_numpy, view_of
+from eerie_dsl.runtime.profile import tell, watchers
 
 Compiler = Callable[..., tuple[Program, CacheStatus]]
 
@@ -28,7 +32,7 @@ _STEPS = 16
 """How much more work a step of a loop needs for that: threads wake up for each of its kernels, and its operands stay in
 the cache. An LSTM of 256 units takes 30 us a step without them, 52 with."""
 
-_recent: OrderedDict[tuple[bytes, str, str], Loaded] = OrderedDict()
+_recent: OrderedDict[tuple[bytes, str, str, int], Loaded] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -37,17 +41,42 @@ class Loaded:
 
     Attributes:
         graph: the graph after passes; its nodes are what kernels name.
+        name: the function's, for messages.
         mode: how it is computed, ``compiled`` or ``reference``.
         program: the compiled program; None when nothing has to be computed or when the reference interprets.
         status: where the program came from.
         target: what it was compiled for.
         shared: inputs that are results too.
+        donated: inputs that the program may write to.
     """
 
-    __slots__ = ("_results", "_run", "graph", "mode", "pooled", "program", "run", "shared", "status", "target")
+    __slots__ = (
+        "__weakref__",
+        "_results",
+        "_run",
+        "donated",
+        "graph",
+        "mode",
+        "name",
+        "pooled",
+        "program",
+        "run",
+        "shared",
+        "status",
+        "target",
+    )
 
-    def __init__(self, graph: Graph, target: Target, name: str, mode: str, compiler: Compiler = compile_graph) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        name: str,
+        mode: str,
+        compiler: Compiler = compile_graph,
+        donated: Sequence[int] = (),
+    ) -> None:
         self.graph = graph = simplify(graph)
+        self.name = name
         self.target = target
         self.mode = mode
         self.program: Program | None = None
@@ -62,7 +91,9 @@ class Loaded:
                 computed.append(node)
         self._results = tuple(place[id(n)] for n in graph.outputs)
         self._run: Any = None
-        core = Graph(graph.inputs, graph.nodes, computed)
+        in_place = mode == "compiled" and target.backend == "llvm-cpu"
+        self.donated = tuple(i for i in donated if in_place and i not in self.shared)
+        core = Graph(graph.inputs, graph.nodes, computed, self.donated)
         if not computed:
             self._run = lambda views: []
         elif mode == "reference":
@@ -71,7 +102,8 @@ class Loaded:
             self.program, self.status = compiler(core, target, name=name)
             in_kernels = any(k.name.startswith("loop") for k in self.program.kernels)
             self.pooled = heavy(graph, loops_in_kernels=in_kernels) and (os.cpu_count() or 1) > 1
-            self._run = Executable(self.program.vmfb, pooled=self.pooled).__call__  # without the detour over its type
+            executable = Executable(self.program.vmfb, pooled=self.pooled, label=ref(self))
+            self._run = executable.__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()
         self.run: Callable[[Sequence[Any]], list[Any]] = self if self._results else self._run
@@ -81,7 +113,8 @@ class Loaded:
         computed = self._run(views)
         if not self._results:
             return computed  # type: ignore[no-any-return]
-        return [computed[r] if r >= 0 else views[~r] for r in self._results]
+        # Some of them are one buffer, which nobody may write to.
+        return [view_of(computed[r] if r >= 0 else views[~r]) for r in self._results]
 
 
 class _Interpreted:
@@ -93,13 +126,16 @@ class _Interpreted:
         self.graph = graph
 
     def __call__(self, views: Sequence[Any]) -> list[Any]:
+        start = perf_counter() if watchers else 0.0
         arrays = [to_numpy(v, a) for v, a in zip(views, self.graph.in_avals, strict=True)]
         results = self.graph.evaluate(arrays)
+        if start:
+            tell(self.graph, views, start)
         avals = self.graph.out_avals
         return [from_numpy(np.asarray(r), a.dtype, copy=True) for r, a in zip(results, avals, strict=True)]
 
 
-def load(graph: Graph, *, name: str, mode: str) -> Loaded:
+def load(graph: Graph, *, name: str, mode: str, donated: Sequence[int] = ()) -> Loaded:
     """The graph, loaded for the target that is set; the same structure only once.
 
     Its nodes are kept: they must hold no buffers, and nobody may change them.
@@ -108,12 +144,15 @@ def load(graph: Graph, *, name: str, mode: str) -> Loaded:
         graph: what to run.
         name: the function's, for messages.
         mode: ``"reference"`` for the interpreter; everything else compiles.
+        donated: inputs whose memory the results may take.
 
     Raises:
         CompileError: the compiler refused, crashed, or ran out of time.
     """
     mode = mode if mode == "reference" else "compiled"
-    return _remembered(graph, mode) or _remember(graph, Loaded(graph, get_target(config.target), name, mode))
+    graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated) if donated else graph
+    found = _remembered(graph, mode)
+    return found or _remember(graph, Loaded(graph, get_target(config.target), name, mode, donated=donated))
 
 
 def find(graph: Graph, *, name: str) -> Loaded | None:
@@ -128,7 +167,7 @@ def find(graph: Graph, *, name: str) -> Loaded | None:
 
 
 def _remembered(graph: Graph, mode: str) -> Loaded | None:
-    key = (graph.encode(), config.target, mode)
+    key = (graph.encode(), config.target, mode, generation())
     with _lock:
         found = _recent.get(key)
         if found is not None:
@@ -138,7 +177,7 @@ def _remembered(graph: Graph, mode: str) -> Loaded | None:
 
 def _remember(graph: Graph, loaded: Loaded) -> Loaded:
     with _lock:
-        _recent[graph.encode(), config.target, loaded.mode] = loaded
+        _recent[graph.encode(), config.target, loaded.mode, generation()] = loaded
         while len(_recent) > _KEPT:
             _recent.popitem(last=False)
     return loaded

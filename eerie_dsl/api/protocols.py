@@ -37,6 +37,10 @@ class Protocols(Methods):
         """The array of type ``aval`` in a device buffer."""
         raise NotImplementedError
 
+    def lent(self) -> Any:
+        """The device buffer, which somebody else will hold too."""
+        raise NotImplementedError
+
     @property
     def _traced(self) -> bool:
         return self._node is not None and self._node.scope is not None
@@ -220,7 +224,7 @@ class Protocols(Methods):
             ExchangeError: a stream or another device is asked for.
         """
         return to_dlpack(
-            self.buffer(), self._aval, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+            self.lent(), self._aval, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 
 from eerie_dsl import tree
 from eerie_dsl.errors import ArgumentError
+
+
+class Options(TypedDict, total=False):
+    """What `jit` can be told."""
+
+    static_argnums: int | Iterable[int]
+    static_argnames: str | Iterable[str]
+    donate_argnums: int | Iterable[int]
+    donate_argnames: str | Iterable[str]
+    dims: Mapping[str, Any] | None
+    max_variants: int | None
+    tune: bool
 
 
 def exact(value: Any) -> Any:

@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from eerie_dsl.cli import bench, bundle, cache, compile, demo, doctor, inspect, run, targets
+from eerie_dsl.cli import bench, bundle, cache, compile, demo, doctor, inspect, profile, run, targets
 from eerie_dsl.errors import EerieError
 from eerie_dsl.version import __version__
 
-COMMANDS = (targets, compile, bundle, run, inspect, bench, doctor, cache, demo)
+COMMANDS = (targets, compile, bundle, run, inspect, bench, profile, doctor, cache, demo)
 """One file for each command, in the order of the help. Its ``add`` takes the parser of commands and adds its own, with
 the function that it runs as the default of ``command``: options in, exit status out."""
 

@@ -31,8 +31,15 @@ class Check(NamedTuple):
 
 # Programs that bundles are built, run and tested with, and the packages of Debian that bring them.
 _TOOLS = (
-    ("C compiler", ("clang", "gcc", "cc"), "clang", "bundles for this machine"),
-    ("Arm C compiler", ("arm-none-eabi-gcc",), "gcc-arm-none-eabi", "bundles for Cortex-M"),
+    ("C compiler", ("cc", "gcc", "clang"), "gcc", "bundles for this machine"),
+    ("Arm C compiler", ("arm-none-eabi-gcc",), "gcc-arm-none-eabi libnewlib-arm-none-eabi", "bundles for Cortex-M"),
+    (
+        "aarch64 C compiler",
+        ("aarch64-linux-gnu-gcc",),
+        "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+        "bundles for 64-bit Arm",
+    ),
+    ("RISC-V C compiler", ("riscv64-unknown-elf-gcc",), "gcc-riscv64-unknown-elf", "bundles for RISC-V"),
     ("Arm emulator", ("qemu-system-arm",), "qemu-system-arm", "running Cortex-M bundles here"),
     ("user emulator", ("qemu-aarch64", "qemu-aarch64-static"), "qemu-user", "running aarch64 and RISC-V bundles here"),
     ("Node", ("node", "nodejs"), "nodejs", "running WebAssembly bundles here"),

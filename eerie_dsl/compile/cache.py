@@ -25,7 +25,7 @@ _STALE_TEMPORARY_SECONDS = 600
 _STALE_LOCK_SECONDS = 86400
 _HEADER_GUESS = 16384
 # Parts of a key whose value tells a reader nothing.
-_DIGESTS = ("graph", "flags")
+_DIGESTS = ("graph", "flags", "tuning")
 # Entries looked through for one of the same function: enough for most caches, and quick.
 _NAME_SEARCH = 500
 

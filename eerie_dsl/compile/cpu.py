@@ -30,7 +30,7 @@ def host_cpu() -> str:
     uname = os.uname()
     if sys.platform == "darwin":
         return _fingerprint(uname.machine, _sysctl(b"machdep.cpu.brand_string"))
-    return _fingerprint(uname.machine, b"\n".join(k + b":" + v for k, v in cpuinfo()) or uname.version.encode())
+    return _fingerprint(uname.machine, b"\n".join(k + b":" + v for k, v in _this()) or uname.version.encode())
 
 
 def architecture() -> str:
@@ -50,12 +50,17 @@ def features() -> frozenset[str]:
     if sys.platform == "darwin":
         told = _sysctl(b"machdep.cpu.features") + b" " + _sysctl(b"machdep.cpu.leaf7_features")
         return frozenset(told.decode("ascii", "replace").replace("\0", " ").lower().split())
-    told = b" ".join(value for name, value in cpuinfo() if name in _FEATURE_FIELDS)
+    told = b" ".join(value for name, value in _this() if name in _FEATURE_FIELDS)
     return frozenset(told.decode("ascii", "replace").split())
 
 
 def _fingerprint(machine: str, description: bytes) -> str:
     return f"{machine}-{digest(description, size=8).hex()}"
+
+
+@cache
+def _this() -> list[tuple[bytes, bytes]]:
+    return cpuinfo()
 
 
 def cpuinfo(path: str = "/proc/cpuinfo") -> list[tuple[bytes, bytes]]:

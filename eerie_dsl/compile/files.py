@@ -111,12 +111,16 @@ def remove(path: str) -> bool:
 class Lock:
     """An exclusive lock on a file, given up by the system when its process dies.
 
-    Used to keep several processes from the same compilation, never for correctness: whoever does not get it in
-    time goes ahead.
+    Used to keep several processes from the same work: whoever does not get it in time goes ahead.
+
+    Args:
+        path: of the file; made when needed, and removed when the lock is given up.
+        stays: leave the file there, for a lock that nobody may ever get twice.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, stays: bool = False) -> None:
         self._path = path
+        self._stays = stays
         self._fd = -1
         self._held = False
 
@@ -130,7 +134,7 @@ class Lock:
     def release(self) -> None:
         """Give the lock up, or stop waiting for it."""
         if self._fd >= 0:
-            if self._held:
+            if self._held and not self._stays:
                 remove(self._path)
             os.close(self._fd)
             self._fd, self._held = -1, False

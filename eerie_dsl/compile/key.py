@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from typing import NamedTuple
 
+from eerie_dsl.compile.candidates import Choices
 from eerie_dsl.compile.target import Target
 from eerie_dsl.digest import digest, text_digest
 from eerie_dsl.version import __version__
@@ -24,6 +25,7 @@ class Key(NamedTuple):
         flags: digest of the compiler flags.
         eerie: version of Eerie and a digest of the code that lowers.
         compiler: version of the compiler, None where none is installed: any compiler's program will do then.
+        tuning: digest of the measured tiles that its kernels may take; empty where nothing was measured.
     """
 
     graph: str
@@ -31,6 +33,7 @@ class Key(NamedTuple):
     flags: str
     eerie: str
     compiler: str | None
+    tuning: str = ""
 
     @property
     def parts(self) -> dict[str, str | None]:
@@ -40,7 +43,7 @@ class Key(NamedTuple):
     @property
     def base(self) -> bytes:
         """Digest of everything but the compiler."""
-        return digest("\0".join(self[:4]).encode(), size=16)
+        return digest("\0".join((*self[:4], self.tuning)).encode(), size=16)
 
     @property
     def digest(self) -> str:
@@ -48,9 +51,10 @@ class Key(NamedTuple):
         return self.base.hex() + _short(self.compiler or "any")
 
 
-def make_key(graph_digest: str, target: Target) -> Key:
-    """The key of a graph compiled for a target by what is installed here."""
-    return Key(graph_digest, *_target_parts(target), eerie_part(), compiler_part())
+def make_key(graph_digest: str, target: Target, choices: Choices = ()) -> Key:
+    """The key of a graph compiled for a target, with measured tiles, by what is installed here."""
+    tuning = text_digest(repr(choices), size=8) if choices else ""
+    return Key(graph_digest, *_target_parts(target), eerie_part(), compiler_part(), tuning)
 
 
 @cache

@@ -17,8 +17,8 @@ class Progress:
     ``config.progress`` decides whether; ``auto`` does on a terminal.
     """
 
-    def __init__(self, name: str, target: str, ops: int) -> None:
-        self._what = f"{name} for {target}"
+    def __init__(self, name: str, target: str, ops: int, action: str = "compiling") -> None:
+        self._what = f"{action} {name} for {target}"
         self._ops = f", {ops} ops" if ops else ""
         self._start = time.monotonic()
         self._line = ""
@@ -31,7 +31,7 @@ class Progress:
             return
         if self._wanted is None:
             self._wanted = _wanted()
-        line = f"eerie: compiling {self._what}: {doing}{self._ops}, {seconds:.0f} s"
+        line = f"eerie: {self._what}: {doing}{self._ops}, {seconds:.0f} s"
         if self._wanted and line != self._line:
             self._line = line
             _write(line)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eerie_dsl import errors
 from eerie_dsl.compile.cache import Cache, default_cache
+from eerie_dsl.compile.candidates import Choices
 from eerie_dsl.compile.files import Lock
 from eerie_dsl.compile.key import Key, make_key
 from eerie_dsl.compile.program import Program
 from eerie_dsl.compile.progress import Progress
+from eerie_dsl.compile.schedules import choices_for
 from eerie_dsl.compile.target import Target, get_target
 from eerie_dsl.config import config
 from eerie_dsl.errors import CompileError, EerieError, Source
@@ -53,6 +55,7 @@ class _Job(NamedTuple):
     name: str
     ops: int
     lines: tuple[Source, ...]
+    choices: Choices = ()
 
 
 def compile_graph(
@@ -71,7 +74,8 @@ def compile_graph(
         CompileError: the compiler refused, crashed, or ran out of time.
     """
     target = get_target(config.target if target is None else target)
-    key = make_key(graph.digest, target)
+    choices = choices_for(graph, target)
+    key = make_key(graph.digest, target, choices)
     cache = default_cache() if cache is None else cache
     program = cache.get(key)
     if program is not None:
@@ -79,12 +83,12 @@ def compile_graph(
     _service.prewarm()
     reason = cache.explain_miss(key, name)
     lock = cache.lock(key)
-    job = _job("graph", graph, target, name)
+    job = _job("graph", graph, target, name, choices)
     try:
         program = _from_other(cache, key, lock, job)
         if program is not None:
             return program, CacheStatus(True, key, "")
-        program = _service.run(job)
+        program = _forgiving(job)
         cache.put(key, program)
     finally:
         if lock is not None:
@@ -102,7 +106,7 @@ def stored_program(
         LookupError: it is not in the cache.
     """
     target = get_target(config.target if target is None else target)
-    key = make_key(graph.digest, target)
+    key = make_key(graph.digest, target, choices_for(graph, target))
     program = (default_cache() if cache is None else cache).get(key)
     if program is None:
         raise LookupError(f"{name} is not in the cache")
@@ -131,8 +135,13 @@ def lower_graph(graph: Graph, target: str | Target | None = None, *, name: str =
         CompileError: the graph cannot be lowered.
     """
     target = get_target(config.target if target is None else target)
-    text: str = _service.run(_job("text", graph, target, name))
+    text: str = _service.run(_job("text", graph, target, name, choices_for(graph, target)))
     return text
+
+
+def run_graph(kind: str, graph: Graph, target: Target, name: str, choices: Choices = ()) -> Any:
+    """Do a job of that kind with a graph in a worker; raises what `run` does."""
+    return _service.run(_job(kind, graph, target, name, choices))
 
 
 def run(kind: str, payload: Any, sources: Any, target: Target, name: str, ops: int, lines: tuple[Source, ...]) -> Any:
@@ -155,10 +164,20 @@ def shutdown() -> None:
     _service.stop()
 
 
-def _job(kind: str, graph: Graph, target: Target, name: str) -> _Job:
+def _job(kind: str, graph: Graph, target: Target, name: str, choices: Choices = ()) -> _Job:
     target.check(graph)
     lines = tuple(node.source for node in graph.walk() if node.source is not None)
-    return _Job(kind, graph.encode(), plain(graph.sources), target, name, len(graph.nodes), lines)
+    return _Job(kind, graph.encode(), plain(graph.sources), target, name, len(graph.nodes), lines, choices)
+
+
+def _forgiving(job: _Job) -> Any:
+    """The program of a graph; without the measured tiles where the compiler cannot do with them."""
+    try:
+        return _service.run(job)
+    except CompileError:
+        if not job.choices:
+            raise
+        return _service.run(job._replace(choices=()))
 
 
 def plain(sources: Any) -> Any:
@@ -308,7 +327,7 @@ def _converse(worker: Worker, job: _Job, end: float, progress: Progress) -> Any:
     from eerie_dsl.compile import diagnostics
 
     was_ready = worker.ready
-    messages = worker.submit((job.kind, job.payload, job.sources, job.target.all_flags))
+    messages = worker.submit((job.kind, job.payload, job.sources, job.target.all_flags, job.choices))
     phase = ""
     while True:
         try:

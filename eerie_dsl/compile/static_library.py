@@ -97,9 +97,6 @@ def compile_static(graph: Graph, target: Target, name: str) -> StaticLibrary:
         TargetError: the target lacks a dtype of the graph.
         CompileError: the compiler refused, or something would have to be decided between the kernels.
     """
-    if target.machine.startswith("thumb") and "--iree-llvmcpu-target-float-abi=hard" in target.flags:
-        # Their functions for doubles take them in other registers than the kernels give them.
-        target = target._replace(lacks=target.lacks | {"float64", "complex128"})
     target.check(graph)
     small = _SMALL if target.machine.startswith(("thumb", "riscv32")) else ()
     own = {flag.partition("=")[0] for flag in target.machine_flags}

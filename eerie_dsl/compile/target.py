@@ -95,6 +95,7 @@ class Target(NamedTuple):
 _LOCAL = "--iree-hal-target-device=local"
 _LINUX = "unknown-linux-gnu"
 _RUNTIME = "IREE's runtime on it"
+_PAGE = "eerie.bundle, a browser or Node"
 _NONE: frozenset[str] = frozenset()
 _F64 = frozenset({"float64", "complex128"})
 # Of narrower ones the last elements of an array came out wrong on Vulkan, where they do not fill a word of 32 bits.
@@ -132,7 +133,7 @@ def _cpu(
     )  # fmt: skip
 
 
-def _mcu(name: str, triple: str, cpu: str, description: str, *flags: str) -> Target:
+def _mcu(name: str, triple: str, cpu: str, description: str, *flags: str, lacks: frozenset[str] = _NONE) -> Target:
     """A microcontroller: code without a runtime, on small vectors and a small stack."""
     all_flags = (
         f"--iree-llvmcpu-target-triple={triple}",
@@ -141,9 +142,8 @@ def _mcu(name: str, triple: str, cpu: str, description: str, *flags: str) -> Tar
         "--iree-llvmcpu-stack-allocation-limit=4KiB",
         *flags,
     )
-    return Target(
-        name, all_flags, "", description, needs="eerie.bundle, a C compiler", machine=triple.partition("-")[0]
-    )
+    needs, machine = "eerie.bundle, a C compiler", triple.partition("-")[0]
+    return Target(name, all_flags, "", description, needs=needs, machine=machine, lacks=lacks)
 
 
 def _gpu(
@@ -206,14 +206,17 @@ TARGETS = {
              features="+m,+a,+f,+c", abi="ilp32f", lacks=_F64),
         _mcu("riscv32-imc", "riscv32-unknown-elf", "generic-rv32", "RISC-V microcontrollers without floats (ESP32-C3)",
              "--iree-llvmcpu-target-cpu-features=+m,+c", "--iree-llvmcpu-target-abi=ilp32"),
-        _cpu("wasm32", "wasm32-unknown-unknown", "generic", "WebAssembly"),
+        _cpu("wasm32", "wasm32-unknown-unknown", "generic", "WebAssembly")._replace(needs=_PAGE),
         _cpu("wasm32-simd", "wasm32-unknown-unknown", "generic", "WebAssembly with vectors (every browser since 2023)",
-             features="+simd128"),
+             features="+simd128")._replace(needs=_PAGE),
         _mcu("cortex-m0", "thumbv6m-none-eabi", "cortex-m0", "Arm microcontrollers without floats",
              "--iree-llvmcpu-target-float-abi=soft"),
-        _mcu("cortex-m4f", "thumbv7em-none-eabihf", "cortex-m4", "Arm microcontrollers with single precision", _HARD),
-        _mcu("cortex-m7", "thumbv7em-none-eabihf", "cortex-m7", "fast Arm microcontrollers", _HARD),
-        _mcu("cortex-m33", "thumbv8m.main-none-eabihf", "cortex-m33", "Arm microcontrollers with TrustZone", _HARD),
+        # Their C libraries' functions for doubles take them in other registers than the kernels give them.
+        _mcu("cortex-m4f", "thumbv7em-none-eabihf", "cortex-m4", "Arm microcontrollers with single precision", _HARD,
+             lacks=_F64),
+        _mcu("cortex-m7", "thumbv7em-none-eabihf", "cortex-m7", "fast Arm microcontrollers", _HARD, lacks=_F64),
+        _mcu("cortex-m33", "thumbv8m.main-none-eabihf", "cortex-m33", "Arm microcontrollers with TrustZone", _HARD,
+             lacks=_F64),
         _cuda("sm_80", "NVIDIA GPUs since Ampere (PTX, which newer ones take too)", name="cuda"),
         _cuda("sm_60", "NVIDIA Pascal (P100) and later"),
         _cuda("sm_70", "NVIDIA Volta (V100) and later"),

@@ -18,6 +18,7 @@ from eerie_dsl.errors import CompileError, EerieError, Source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from eerie_dsl.compile.candidates import Choices
     from eerie_dsl.compile.driver import Driver
     from eerie_dsl.ir import Graph
 
@@ -33,7 +34,10 @@ _RUNGS = (
 )
 
 # Their drivers compile the kernels once more, and take sums of floats apart.
-_LENIENT = {f"--iree-hal-target-device={name}" for name in ("vulkan", "metal", "webgpu")}
+_LENIENT = {
+    "--iree-hal-local-target-device-backends=vmvx",
+    *(f"--iree-hal-target-device={name}" for name in ("vulkan", "metal", "webgpu")),
+}
 
 
 def main(folder: str) -> None:
@@ -101,7 +105,7 @@ def _leave(folder: str) -> None:
 
 
 def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ...]:
-    kind, payload, sources, flags = job
+    kind, payload, sources, flags, choices = job
     if kind == "backends":
         return ("text", driver.backends())
 
@@ -115,11 +119,11 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
         module = payload
         if kind != "module":
             on_phase("lowering")
-            module = _lowered(kind, payload, sources, flags)
-        if kind == "text":
+            module = _lowered(kind, payload, sources, flags, choices=choices)
+        if kind in ("text", "kernels"):
             return ("text", module)
         result = driver.compile(module, flags, on_phase)
-        if kind in ("graph", "functions"):
+        if kind in ("graph", "functions") and not choices:
             for rung, more, apart in _RUNGS:
                 if result.vmfb is not None:
                     break
@@ -154,8 +158,10 @@ def _static(driver: Driver, payload: Any, sources: Any, flags: Sequence[str], on
     return ("text", built.parts)
 
 
-def _lowered(kind: str, payload: Any, sources: Any, flags: Sequence[str], *, apart: bool = False) -> Any:
-    from eerie_dsl.lowering import Function, build, lower, lower_functions
+def _lowered(
+    kind: str, payload: Any, sources: Any, flags: Sequence[str], *, apart: bool = False, choices: Choices = ()
+) -> Any:
+    from eerie_dsl.lowering import Function, build, lower, lower_functions, tunable
 
     # Other backends than this one refuse tiles for CPUs.
     tiled = any(flag.endswith("-backends=llvm-cpu") for flag in flags)
@@ -168,8 +174,11 @@ def _lowered(kind: str, payload: Any, sources: Any, flags: Sequence[str], *, apa
         return lower_functions(functions, tiled=tiled, apart=apart, strict=strict)
     graph = _decoded(payload, sources)
     if kind == "text":
-        return str(build(graph, tiled=tiled, strict=strict))
-    return lower(graph, tiled=tiled, apart=apart, strict=strict)
+        return str(build(graph, tiled=tiled, strict=strict, choices=dict(choices)))
+    if kind == "kernels":
+        found = tunable(build(graph, tiled=tiled, strict=strict))
+        return tuple((*k[:5], None if k.tiles is None else tuple(k.tiles), *k[6:]) for k in found)
+    return lower(graph, tiled=tiled, apart=apart, strict=strict, choices=dict(choices))
 
 
 def _decoded(encoded: bytes, sources: Any) -> Graph:

@@ -119,7 +119,10 @@ class Entry:
             if wanted.ndim or _KINDS[type(value)] > _KINDS_OF[wanted.dtype.kind]:
                 raise DTypeError(f"{where} is the number {value!r}, and the program takes {wanted}")
             return
-        found = leaf_type(value, lambda: where).aval
+        try:
+            found = leaf_type(value, lambda: where).aval
+        except ArgumentError:
+            raise ArgumentError(f"{where} is a {type(value).__name__}, and the program takes {wanted}") from None
         if found is wanted:
             return
         if found.dtype is not wanted.dtype:

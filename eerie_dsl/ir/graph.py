@@ -128,15 +128,19 @@ class Graph:
     """A closed, topologically ordered piece of computation: ``outputs`` as a function of ``inputs``.
 
     Immutable. Inputs keep their place even when nothing uses them. Equal structure gives an equal `digest`,
-    whatever the source lines.
+    whatever the source lines. ``donated`` are the places of inputs whose memory results may take; what rewrites a
+    graph does not keep it.
     """
 
-    __slots__ = ("__weakref__", "_digest", "_encoded", "inputs", "nodes", "outputs")
+    __slots__ = ("__weakref__", "_digest", "_encoded", "donated", "inputs", "nodes", "outputs")
 
-    def __init__(self, inputs: Sequence[Node], nodes: Sequence[Node], outputs: Sequence[Node]) -> None:
+    def __init__(
+        self, inputs: Sequence[Node], nodes: Sequence[Node], outputs: Sequence[Node], donated: Sequence[int] = ()
+    ) -> None:
         self.inputs = tuple(inputs)
         self.nodes = tuple(nodes)
         self.outputs = tuple(outputs)
+        self.donated = tuple(donated)
         self._encoded: tuple[Any, ...] | None = None
         self._digest: str | None = None
 
@@ -250,6 +254,7 @@ class Graph:
                     for n in self.nodes
                 ),
                 tuple(number[id(n)] for n in self.outputs),
+                self.donated,
             )
         return self._encoded
 
@@ -343,7 +348,7 @@ def _decode_param(value: Any, graph_sources: Iterator[Sources]) -> Any:
 def _decode_graph(encoded: tuple[Any, ...], sources: Sources | None) -> Graph:
     from eerie_dsl.ir.primitive import primitive_at
 
-    in_types, node_rows, outputs = encoded
+    in_types, node_rows, outputs, donated = encoded
     nodes = [placeholder(_decode_aval(shape, name)) for shape, name in in_types]
     for k, (path, operands, params) in enumerate(node_rows):
         op = primitive_at(path)
@@ -353,7 +358,7 @@ def _decode_graph(encoded: tuple[Any, ...], sources: Sources | None) -> Graph:
         known = StaticParams((name, _decode_param(value, graph_sources)) for name, value in params)
         aval = op.infer(*(i.aval for i in inputs), **known)
         nodes.append(Node(op, inputs, known, aval, source))
-    return Graph(nodes[: len(in_types)], nodes[len(in_types) :], [nodes[i] for i in outputs])
+    return Graph(nodes[: len(in_types)], nodes[len(in_types) :], [nodes[i] for i in outputs], donated)
 
 
 def _at(encoded_value: Any, values: Mapping[str, Extent]) -> Any:

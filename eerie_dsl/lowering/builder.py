@@ -26,10 +26,13 @@ from eerie_dsl.lowering.contraction import contraction
 from eerie_dsl.lowering.extended import extended
 from eerie_dsl.lowering.fills import dense_complex128, filled
 from eerie_dsl.lowering.loops import branch, for_loop, while_loop
+from eerie_dsl.lowering.reduction import reduction
 from eerie_dsl.lowering.region import region
 from eerie_dsl.lowering.scalar import Scalar, ScalarEmitter, element_type
+from eerie_dsl.lowering.scanning import scan
 from eerie_dsl.lowering.schedule import Tiles
 from eerie_dsl.lowering.sizes import extent, mixed
+from eerie_dsl.lowering.sorting import first_places, sorted_places
 from eerie_dsl.lowering.values import (
     Body,
     Deferred,
@@ -169,6 +172,9 @@ class Builder:
         """Sums of products of two operands, which are cast to the dtype of ``out``: the loops are the axes of the
         result and then those that are summed over."""
         return contraction(self, out, loops, [lhs, rhs])
+
+    reduction = reduction
+    scan, sorted_places, first_places = scan, sorted_places, first_places
 
     def generics(
         self,
@@ -312,18 +318,6 @@ class Builder:
         return extended(
             self, "scatter", [updates, places], [filled(self, out, number, own=True)], attributes, [out], body
         )
-
-    def scan(self, x: Value, axis: int, number: Any, body: Body) -> Tensor:
-        """``body(s, element so far, element)`` run along ``axis``, every step kept; ``number`` changes nothing."""
-        out = x.aval
-        last = out.with_shape((*out.shape[:axis], *out.shape[axis + 1 :]))
-        attributes = {
-            "dimension": ir.IntegerAttr.get(ir.IntegerType.get_signless(64), axis),
-            "inclusive": ir.BoolAttr.get(True),
-            "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 2]),
-        }
-        outs = [self.empty(out), self.filled(last, number)]
-        return extended(self, "scan", [x], outs, attributes, [out, last], body)
 
     def region(
         self, values: Sequence[Value], outs: Sequence[Aval], body: Callable[..., Sequence[Value]]

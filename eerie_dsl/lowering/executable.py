@@ -13,14 +13,18 @@ from eerie_dsl.lowering.values import Tensor, tensor_type
 
 
 def kernel(
-    operands: Sequence[Tensor], outs: Sequence[Aval], body: Callable[[list[ir.Value], list[ir.Value]], None]
+    operands: Sequence[Tensor],
+    outs: Sequence[Aval],
+    body: Callable[[list[ir.Value], list[ir.Value]], None],
+    workgroups: int = 1,
 ) -> list[Tensor]:
-    """One dispatch of one workgroup.
+    """One dispatch.
 
     Args:
         operands: what it reads.
         outs: types of its results.
         body: ``body(read, written)`` emits the kernel, for memory of one dimension behind each operand and result.
+        workgroups: how many times the kernel runs, maybe at the same time; `workgroup` tells which one it is.
     """
     flags = ["ReadOnly"] * len(operands) + [""] * len(outs)
     bindings = ", ".join(f"#hal.pipeline.binding<storage_buffer{', ' if f else ''}{f}>" for f in flags)
@@ -37,8 +41,8 @@ def kernel(
         export = {"sym_name": name, "sym_visibility": "public", "ordinal": _index_attr(0), "layout": layout}
         count = _op("hal.executable.export", export, regions=2).regions[0]
         with ir.InsertionPoint(count.blocks.append(ir.Type.parse("!hal.device"))):
-            one = arith.constant(ir.IndexType.get(), 1)
-            _op("hal.return", operands=[one] * 3)
+            counts = [arith.constant(ir.IndexType.get(), n) for n in (workgroups, 1, 1)]
+            _op("hal.return", operands=counts)
         inner = _op("builtin.module", regions=1)
         with ir.InsertionPoint(inner.regions[0].blocks.append()), ir.InsertionPoint(_entry(name)):
             memory = []
@@ -64,6 +68,11 @@ def kernel(
     }
     found = _op("flow.dispatch", attributes, [o.value for o in operands], [tensor_type(o) for o in outs])
     return [Tensor(o, r) for o, r in zip(outs, found.results, strict=True)]
+
+
+def workgroup() -> ir.Value:
+    """The number of the workgroup that runs the kernel."""
+    return _op("hal.interface.workgroup.id", {"dimension": _index_attr(0)}, results=[ir.IndexType.get()]).result
 
 
 def _entry(name: str) -> ir.Block:

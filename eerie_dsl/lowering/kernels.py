@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from iree.compiler import ir
 
+from eerie_dsl.lowering.locations import nodes_at
 from eerie_dsl.lowering.module import context
 
 
@@ -93,7 +94,7 @@ class KernelReader:
         dynamic = set()
 
         def inner(inside: Any) -> ir.WalkResult:
-            nodes.update(_nodes(inside.location))
+            nodes.update(nodes_at(inside.location))
             if inside.name == "iree_tensor_ext.dispatch.tensor.load":
                 size, way = _bytes(inside.results[0].type), "read"
             elif inside.name == "iree_tensor_ext.dispatch.tensor.store":
@@ -124,7 +125,7 @@ class KernelReader:
                 [_bytes(v.type) for v in values if _is_tensor(v.type)] for values in (op.operands, op.results)
             )
         )
-        call = Region(str(op.location), tuple(sorted(_nodes(op.location))), read, written)
+        call = Region(str(op.location), tuple(sorted(nodes_at(op.location))), read, written)
         self._calls.append((_leaf(op.attributes["entry_points"][0]), call))
 
     def _launch(self, op: Any) -> None:
@@ -143,19 +144,6 @@ def _walk(root: Any, name: str, visit: Callable[[Any], None]) -> None:
         return ir.WalkResult.SKIP
 
     root.walk(found, ir.WalkOrder.PRE_ORDER)
-
-
-def _nodes(location: Any) -> set[int]:
-    if isinstance(location, ir.CallSiteLoc):
-        return _nodes(location.callee)
-    if isinstance(location, ir.FusedLoc):
-        return {n for part in location.locations for n in _nodes(part)}
-    if isinstance(location, ir.NameLoc):
-        name = location.name_str
-        if name[:1] == "n" and name[1:].isdecimal():
-            return {int(name[1:])}
-        return _nodes(location.child_loc)
-    return set()
 
 
 def _is_tensor(type_: Any) -> bool:

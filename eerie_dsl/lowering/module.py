@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 from iree.compiler import ir
@@ -15,8 +15,12 @@ from eerie_dsl.ir.size import likely
 from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.expand import expand
+from eerie_dsl.lowering.inplace import take_over, takeovers
+from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.sizes import known_sizes
 from eerie_dsl.lowering.steady import steady
+from eerie_dsl.lowering.tuned import Choices, choose
+from eerie_dsl.lowering.turned import turned
 from eerie_dsl.lowering.values import Deferred, Index, Splat, Tensor, Value, tensor_type
 from eerie_dsl.ops.contraction import dot
 from eerie_dsl.ops.shape import reshape, transpose
@@ -34,13 +38,18 @@ def context() -> ir.Context:
     return _local.context
 
 
-def build(graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool = True) -> ir.Module:
+def build(
+    graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool = True, choices: Choices | None = None
+) -> ir.Module:
     """Lower ``graph`` to a verified MLIR module. Each op is located at ``n<id>`` in the user's file,
-    ``id`` being the place of its node in ``graph.walk()``. ``tiled`` kernels carry tile sizes for CPUs; operations
-    ``apart`` are not fused. What compiles it further is ``strict`` if it takes no sums of floats apart."""
+    ``id`` being the place of its node in ``graph.walk()``. ``tiled`` kernels carry tile sizes for CPUs, those that
+    were measured (``choices``, by the kernel's key) before those of the rules; operations ``apart`` are not fused.
+    What compiles it further is ``strict`` if it takes no sums of floats apart."""
     with context(), ir.Location.unknown():
         module = ir.Module.create()
         add_function(module, ENTRY, graph, tiled=tiled, apart=apart)
+        if choices and tiled and not apart:
+            choose(module, choices)
         if not strict:
             steady(module)
         module.operation.verify()
@@ -49,7 +58,10 @@ def build(graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool
 
 def add_function(module: ir.Module, name: str, graph: Graph, *, tiled: bool, apart: bool) -> func.FuncOp:
     """Lower ``graph`` to a function at the end of a module."""
+    donated = graph.donated
     graph, ids = expand(graph)
+    graph = turned(graph, ids)
+    graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated)
     with ir.InsertionPoint(module.body):
         arguments = [tensor_type(a) for a in graph.in_avals]
         results = [tensor_type(a) for a in graph.out_avals]
@@ -64,12 +76,18 @@ def add_function(module: ir.Module, name: str, graph: Graph, *, tiled: bool, apa
             values: list[Value] = [Tensor(a, v) for a, v in zip(graph.in_avals, main.arguments, strict=True)]
             outputs = _lower(builder, graph, values, ids, leave=True, apart=apart)
             func.ReturnOp([builder.tensor(v).value for v in outputs])
+        if donated:
+            consumed = ir.DictAttr.get({"iree.abi.consume": ir.UnitAttr.get()})
+            plain = ir.DictAttr.get({})
+            main.arg_attrs = [consumed if i in donated else plain for i in range(len(arguments))]
     return main
 
 
-def lower(graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool = True) -> bytes:
+def lower(
+    graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool = True, choices: Choices | None = None
+) -> bytes:
     """`build` as MLIR bytecode, which any MLIR context reads."""
-    module = build(graph, tiled=tiled, apart=apart, strict=strict)
+    module = build(graph, tiled=tiled, apart=apart, strict=strict, choices=choices)
     out = BytesIO()
     module.operation.write_bytecode(out)
     return out.getvalue()
@@ -86,7 +104,9 @@ def _lower(
 ) -> list[Value]:
     # Results that ``leave`` the function, or a region of a loop, must not lie in the memory of its arguments.
     leaving = set(map(id, graph.outputs)) if leave else set()
-    kept = materialised(graph)
+    last = takeovers(graph)
+    together = {id(n): -1 - k for k, t in enumerate(last) for n in t.outputs}
+    kept = materialised(graph, together)
     # Results that only leave the graph are left to the caller, who may emit several of them as one kernel.
     used = {id(i) for n in graph.nodes for i in n.inputs}
     values: dict[int, Value] = dict(zip(map(id, graph.inputs), arguments, strict=True))
@@ -105,8 +125,8 @@ def _lower(
             if product is not None:
                 values[id(product)] = b.apart(values[id(product)])
             value: Value = node.op.lower(b, *(values[id(i)] for i in node.inputs), out=node.aval, **node.params)
-            if id(node) in leaving and not _is_new(node, literals) and _may_be_argument(value):
-                value = b.own(value)
+            if id(node) in leaving and id(node) not in together and not _is_new(node, literals):
+                value = _owned(b, value)
             if apart and id(node) not in literals and not isinstance(value, tuple | Splat | Index):
                 value = b.apart(value)
             needed = id(node) in kept and id(node) in used
@@ -116,7 +136,18 @@ def _lower(
     for node in graph.inputs:
         if id(node) in leaving:
             values[id(node)] = b.own(values[id(node)])
+    if last:
+        others = [n for n in dict.fromkeys(graph.outputs) if id(n) not in together]
+        groups = [([values[id(n)] for n in t.outputs], [b.tensor(values[id(n)]) for n in t.inputs]) for t in last]
+        taken, rest = take_over(b, groups, [values[id(n)] for n in others], lambda v: _owned(b, v))
+        for nodes, tensors in [(others, rest), *((t.outputs, found) for t, found in zip(last, taken, strict=True))]:
+            values.update(zip(map(id, nodes), tensors, strict=True))
     return [values[id(n)] for n in graph.outputs]
+
+
+def _owned(b: Builder, value: Value) -> Value:
+    """A value that leaves the function: in memory that is no argument's."""
+    return b.own(value) if _may_be_argument(value) else value
 
 
 def _reordered(node: Node) -> Node | None:
@@ -179,25 +210,29 @@ def _may_be_argument(value: Value) -> bool:
     return True
 
 
-def materialised(graph: Graph) -> set[int]:
+def materialised(graph: Graph, together: Mapping[int, int] | None = None) -> set[int]:
     """The nodes (by id) whose results must exist as tensors.
 
-    A node belongs to the kernel of its consumers when all of them are in one kernel; otherwise it ends a kernel of
-    its own. Work that a broadcast would repeat also ends one.
+    A node belongs to the kernel of its consumers when all of them are in one kernel, or to each of them when it is
+    `recomputed`; otherwise it ends a kernel of its own. Work that a broadcast would repeat also ends one. Results that
+    are ``together`` belong to one kernel, the same number telling which.
     """
-    home: dict[int, int] = {}
+    together = together or {}
+    home: dict[int, set[int]] = {}
     takes: dict[int, Absorbs] = {}
     depth: dict[int, int] = {}
     kept: set[int] = set()
+    cheap = recomputed(graph)
     for node in graph.outputs:
-        kept.add(id(node))
+        if id(node) not in together:
+            kept.add(id(node))
     users: dict[int, list[Node]] = {}
     for node in graph.nodes:
         for operand in node.inputs:
             users.setdefault(id(operand), []).append(node)
     for node in reversed(graph.nodes):
         assert node.op is not None
-        homes = set()
+        homes: set[int] = set()
         accepted: Absorbs = node.op.absorbs
         for user in users.get(id(node), ()):
             assert user.op is not None
@@ -208,15 +243,17 @@ def materialised(graph: Graph) -> set[int]:
                 kept.add(id(node))
             elif into == "views":
                 accepted = into if accepted == "elements" else accepted
-            homes.add(home[id(user)])
-        if len(homes) != 1 or not (node.op.elementwise or node.op.moves):
+            homes |= home[id(user)]
+        if id(node) in together:
+            homes.add(together[id(node)])
+        if not homes or (len(homes) > 1 and id(node) not in cheap) or not (node.op.elementwise or node.op.moves):
             kept.add(id(node))
         depth[id(node)] = 1 + max((depth[id(user)] for user in users.get(id(node), ())), default=0)
         if depth[id(node)] == DEEPEST:
             kept.add(id(node))
         if id(node) in kept:
             depth[id(node)] = 0
-        home[id(node)] = id(node) if id(node) in kept else homes.pop()
+        home[id(node)] = {id(node)} if id(node) in kept else homes
         # Inside a kernel that takes views only, a view takes no more than that.
         takes[id(node)] = node.op.absorbs if id(node) in kept else accepted
     return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.size import likely
+from eerie_dsl.ops.base import Elementwise
 
 MOST = 16
 """Arithmetic operations for which it pays to compute a result again where it is used."""
@@ -22,13 +23,15 @@ def recomputed(graph: Graph) -> set[int]:
     work: dict[int, int] = {}
     numbers: set[int] = set()
     for node in graph.nodes:
-        assert node.op is not None
-        if node.op.literal or (node.inputs and all(id(i) in numbers for i in node.inputs)):
+        op = node.op
+        assert op is not None
+        if op.literal or (node.inputs and all(id(i) in numbers for i in node.inputs)):
             numbers.add(id(node))
-            continue
-        large = [i for i in node.inputs if id(i) not in numbers and likely(i.aval.size) * _FEW > likely(node.aval.size)]
-        sources = {id(origin.get(id(i), i)): origin.get(id(i), i) for i in large}
-        cost = sum(work.get(id(i), 0) for i in large) + getattr(node.op, "cost", MOST)
-        if node.op.elementwise and len(sources) == 1 and cost < MOST:
-            origin[id(node)], work[id(node)] = next(iter(sources.values())), cost
+        elif isinstance(op, Elementwise):
+            operands = [i for i in node.inputs if id(i) not in numbers]
+            large = [i for i in operands if likely(i.aval.size) * _FEW > likely(node.aval.size)]
+            sources = {id(n): n for n in (origin.get(id(i), i) for i in large)}
+            cost = sum(work.get(id(i), 0) for i in large) + op.cost
+            if len(sources) == 1 and cost < MOST:
+                (origin[id(node)],), work[id(node)] = sources.values(), cost
     return set(origin)

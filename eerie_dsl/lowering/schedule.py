@@ -57,8 +57,8 @@ def recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType) 
     """The product that these loops are, if there are rules for it; operands and result read at the loops given."""
     if dtype is not float32:
         return None
-    if len(sizes) == 2 and (x, w, out) == ((1,), (1, 0), (0,)):
-        return Product(0, sizes[0], sizes[1], transposed=False)
+    if len(sizes) == 2 and (x, out) == ((1,), (0,)) and w in ((0, 1), (1, 0)):
+        return Product(0, sizes[0], sizes[1], transposed=w == (0, 1))
     if len(sizes) == 3 and (x, out) == ((0, 2), (0, 1)) and w in ((1, 2), (2, 1)):
         return Product(sizes[0], sizes[1], sizes[2], transposed=w == (1, 2))
     if len(sizes) == 3 and (x, w, out) == ((2, 0), (2, 1), (0, 1)):
@@ -95,7 +95,7 @@ def tiles(p: Product) -> Tiles | None:
     if p.flipped:
         return _flipped_tiles(p)
     if p.transposed:
-        return _transposed_tiles(p)
+        return _transposed_tiles(p) if p.m else _dots_tiles(p)
     return _vector_tiles(p) if p.m == 0 else _few_rows_tiles(p) if p.m <= 16 else _rows_tiles(p)
 
 
@@ -104,6 +104,12 @@ def _vector_tiles(p: Product) -> Tiles | None:
     in vain. 768x3072 from 221 to 80 us, 2048x2048 from 697 to 142, 4096x4096 from 12160 to 1340."""
     width = _divisor(p.n, (256, 128))
     return Tiles((width, 0), (width, 0), (0, 1 if width == 256 else 4)) if width else None
+
+
+def _dots_tiles(p: Product) -> Tiles | None:
+    """``(n, k)`` times a vector, four accumulators for each row. On one core, 512x512 from 22 to 13 us, 2048x2048 from
+    322 to 206, 1000x2048 from 392 to 78, 4096x4096 from 2640 to 1930."""
+    return Tiles((max(p.n // 16, 1), 0), (1, 0), (0, 64)) if p.k % 64 == 0 else None
 
 
 def _few_rows_tiles(p: Product) -> Tiles | None:

@@ -63,9 +63,7 @@ class Reduction(Primitive):
         def body(s: Any, element: Any, total: Any) -> Any:
             return self.combine(s, total, s.cast(element, dtype))
 
-        every = tuple(range(x.aval.ndim))
-        kept = tuple(a for a in every if a not in axes)
-        result = b.generic(out.with_dtype(dtype), x.aval.shape, [(x, every)], kept, body, self.identity(dtype))
+        result = b.reduction(out.with_dtype(dtype), x, axes, body, self.identity(dtype))
         return result if dtype is out.dtype else b.map(out, lambda s, element: s.cast(element, out.dtype), result)
 
     def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:

@@ -10,42 +10,53 @@ import numpy as np
 
 from eerie_dsl.errors import ShapeError
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import SIGNED, DType, bool_, int32, int64, uint8
+from eerie_dsl.ir.dtypes import SIGNED, UNSIGNED, DType, bool_, int32, int64, uint8
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ir.size import bounds
 from eerie_dsl.ops.base import REAL, check_dtype
 from eerie_dsl.ops.shape import Batched, front
 
+FEW = 8
+"""How many times more elements than wanted ones a row has where only the wanted ones are kept in order."""
+
+HEAP = 1024
+"""Wanted elements that a kernel keeps on its stack."""
+
 
 class ArgSort(Primitive):
     """The indices (int64) that put each row, along the last axis, in order.
 
-    Equal elements keep their order in both directions; -0.0 equals 0.0. NaN is larger than everything: last in
-    ascending order, first in descending.
+    With ``first`` only so many of them. Equal elements keep their order in both directions; -0.0 equals 0.0. NaN is
+    larger than everything: last in ascending order, first in descending.
     """
 
     name = "argsort"
     differentiable = False
 
-    def infer(self, x: Aval, *, descending: bool) -> Aval:
+    def infer(self, x: Aval, *, descending: bool, first: int | None = None) -> Aval:
         check_dtype(self, x.dtype, (bool_, *REAL))
         if not x.ndim:
             raise ShapeError(f"{self.name} of a 0-d array: there is no axis to sort along")
-        return x.with_dtype(int64)
+        if first is not None and not 0 <= first <= bounds(x.shape[-1])[0]:
+            raise ShapeError(f"{self.name} of {x!r}: there are no {first} elements along the last axis")
+        return Aval(x.shape if first is None else (*x.shape[:-1], first), int64)
 
-    def reference(self, x: Any, *, descending: bool) -> Any:
-        return order(x, descending=descending)
+    def reference(self, x: Any, *, descending: bool, first: int | None = None) -> Any:
+        return order(x, descending=descending)[..., :first]
 
-    def lower(self, b: Any, x: Any, *, out: Aval, descending: bool) -> Any:
+    def lower(self, b: Any, x: Any, *, out: Aval, descending: bool, first: int | None = None) -> Any:
         count = x.aval.shape[-1]
         if out.size == 0 or count == 1:
             return b.splat(out, 0)
-        passes = (bounds(count)[1] - 1).bit_length()
-        rows, padded = prod(x.aval.shape[:-1]), 1 << passes
-        flat = Aval((rows * padded,), int32 if bounds(rows * padded)[1] < 1 << 31 else int64)
         kind = key_dtype(x.aval.dtype)
+        rows, wanted = prod(x.aval.shape[:-1]), out.shape[-1]
         key = b.map(x.aval.with_dtype(kind), lambda s, e: order_key(s, e, kind, descending), x)
+        if b.tiled and x.aval.static and count < 1 << 31:
+            return b.reshape(_by_kernel(b, key, Aval((rows, wanted), int64)), out)
+        passes = (bounds(count)[1] - 1).bit_length()
+        padded = 1 << passes
+        flat = Aval((rows * padded,), int32 if bounds(rows * padded)[1] < 1 << 31 else int64)
         # Padding has the largest key and stands behind all elements, so that it stays behind them.
         key = b.reshape(key, Aval((rows, count), kind))
         key = b.insert_slice(key, Aval((rows, padded), kind), np.iinfo(kind.numpy).max, (0, 0), (1, 1))
@@ -58,17 +69,17 @@ class ArgSort(Primitive):
         inside = b.map(flat, lambda s, place: s.bit_and(place, padded - 1), places)
         table = b.reshape(inside, flat.with_shape((rows, padded)))
         first = b.reshape(
-            b.extract_slice(table, flat.with_shape((rows, count)), (0, 0), (1, 1)), out.with_dtype(flat.dtype)
+            b.extract_slice(table, flat.with_shape((rows, wanted)), (0, 0), (1, 1)), out.with_dtype(flat.dtype)
         )
         return b.map(out, lambda s, place: s.cast(place, int64), first)
 
     def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
         return row != avals[0].ndim - 1
 
-    def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], *, descending: bool) -> Batched:
-        return argsort(front(inputs[0], dims[0]), descending=descending), 0
+    def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], **params: Any) -> Batched:
+        return argsort(front(inputs[0], dims[0]), **params), 0
 
-    def flops(self, x: Aval, *, out: Aval, descending: bool) -> int:
+    def flops(self, x: Aval, *, out: Aval, **params: Any) -> int:
         return x.size * max(x.shape[-1] - 1, 0).bit_length() ** 2
 
 
@@ -101,6 +112,21 @@ def order_key(s: Any, x: Any, kind: DType, descending: bool) -> Any:
     else:
         key = s.cast(x, kind)
     return s.bit_xor(key, -1) if descending else key
+
+
+def _by_kernel(b: Any, key: Any, out: Aval) -> Any:
+    """The first places of each row by kernels that are loops over memory; ``out`` tells how many."""
+    kind, count = key.aval.dtype, key.aval.shape[-1]
+    if kind.kind == "int":
+        kind = next(d for d in UNSIGNED if d.bits == kind.bits)
+        lowest = 1 << (kind.bits - 1)
+        key = b.map(key.aval.with_dtype(kind), lambda s, k: s.bit_xor(s.bitcast(k, kind), lowest), key)
+    rows, wanted = out.shape
+    keys = b.reshape(key, Aval((rows, count), kind))
+    if FEW * wanted <= count and wanted <= HEAP and kind.bits <= 32:
+        return b.first_places(keys, out)
+    places = b.sorted_places(keys, out.with_shape((rows, count)))
+    return b.extract_slice(places, out, (0, 0), (1, 1))
 
 
 def _merge(keys: Any, places: Any, level: Any) -> Any:

@@ -9,6 +9,8 @@ from eerie_dsl.runtime.buffer import (
     from_numpy,
     from_scalar,
     to_numpy,
+    unseen,
+    view_of,
 )
 from eerie_dsl.runtime.device import Device, cpu, devices, probe, trim
 from eerie_dsl.runtime.dlpack import CPU as DLPACK_CPU
@@ -33,4 +35,6 @@ __all__ = [
     "to_dlpack",
     "to_numpy",
     "trim",
+    "unseen",
+    "view_of",
 ]

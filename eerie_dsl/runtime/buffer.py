@@ -22,7 +22,8 @@ from eerie_dsl.runtime.device import binding, inline
 
 # mypy knows nothing of the binding.
 Buffer: TypeAlias = Any
-"""A shaped, typed block of device memory: an `iree.runtime.HalBufferView`, or a `VmRef` to one as programs return."""
+"""A shaped, typed block of device memory: a `VmRef` to one that nobody outside Eerie has seen, as programs return, or
+an `iree.runtime.HalBufferView`, whose memory may be somebody else's too."""
 
 ALIGNMENT = 64
 
@@ -83,7 +84,7 @@ def from_numpy(array: NDArray[Any], dtype: DType, *, copy: bool | None = None) -
             pass  # read-only, strided, empty, or bfloat16
         if copy is not False:
             try:
-                return _copy_in(_MEMORY, _USAGE, inline, array, ELEMENT_TYPES[dtype])
+                return _copy_in(_MEMORY, _USAGE, inline, array, ELEMENT_TYPES[dtype]).__iree_vm_ref__
             except (ValueError, BufferError, RuntimeError, MemoryError):
                 pass  # strided, bfloat16, or no memory left
     return _from_any(array, dtype, copy)
@@ -105,7 +106,7 @@ def _from_any(array: NDArray[Any], dtype: DType, copy: bool | None) -> Buffer:
         )
     view = allocate(Aval(plain.shape, dtype))
     np.copyto(_window(view, plain.shape, dtype), plain)
-    return view
+    return view.__iree_vm_ref__
 
 
 def _shareable(array: NDArray[Any]) -> bool:
@@ -142,8 +143,13 @@ def _window(view: Buffer, shape: Shape, dtype: DType) -> NDArray[Any]:
 
 
 def view_of(buffer: Buffer) -> Any:
-    """The buffer as the binding's buffer view, which has methods."""
+    """The buffer as the binding's buffer view, which has methods: what to keep of memory that others may see."""
     return buffer if type(buffer) is _View else _cast(buffer)
+
+
+def unseen(buffer: Buffer) -> bool:
+    """Whether nobody outside Eerie has seen the memory."""
+    return type(buffer) is not _View
 
 
 def allocate(aval: Aval) -> Buffer:

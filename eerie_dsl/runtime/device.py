@@ -17,10 +17,10 @@ from iree._runtime.libs import _runtime
 
 binding: Any = _runtime
 
-# Freed results are kept for reuse, up to this many bytes over what is in use: fresh memory from the system has to be
-# cleared page by page, which makes a large elementwise kernel up to nine times slower.
-_CACHED = "256mib"
-_CACHED_BUFFERS = 64
+# Freed results are kept for reuse, up to this many bytes over what is in use, and buffers: fresh memory from the system
+# has to be cleared page by page, which makes a large elementwise kernel up to nine times slower.
+ALLOCATOR = "caching:*=*;256mib;64"
+"""How devices allocate, as IREE spells it."""
 
 
 class Device(NamedTuple):
@@ -47,8 +47,7 @@ cpu = Device("cpu", "cpu")
 
 
 def _open(driver: str) -> Any:
-    spec = f"caching:*=*;{_CACHED};{_CACHED_BUFFERS}"
-    device = binding.create_hal_driver(driver).create_device(0, None, [spec])
+    device = binding.create_hal_driver(driver).create_device(0, None, [ALLOCATOR])
     # A buffer returns its memory to the device's allocator without keeping it alive, and at exit arrays can outlive
     # modules: a device is therefore never destroyed.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from weakref import WeakSet
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from eerie_dsl.errors import ExecutionError
 from eerie_dsl.runtime.buffer import Buffer
 from eerie_dsl.runtime.device import after_fork, binding, inline, instance, pool, reason
+from eerie_dsl.runtime.profile import tell, watchers
 
 Arguments = binding.VmVariantList
 
@@ -28,12 +30,13 @@ class Executable:
         pooled: spread the work over worker threads, which pays from about 100 µs of work on.
         parameters: arrays that the program reads by name, whose memory is not copied; they are trusted to have the
             sizes that it was compiled for.
+        label: what the watchers of its calls are told that it is.
 
     Raises:
         ExecutionError: damaged, made for another architecture or runtime, or without such a function or parameter.
     """
 
-    __slots__ = ("__weakref__", "_function", "_idle", "_module", "_parameters", "pooled")
+    __slots__ = ("__weakref__", "_function", "_idle", "_module", "_parameters", "label", "pooled")
 
     def __init__(
         self,
@@ -42,8 +45,10 @@ class Executable:
         function: str = "main",
         pooled: bool = False,
         parameters: tuple[str, Mapping[str, NDArray[Any]]] | None = None,
+        label: object = None,
     ) -> None:
         self.pooled = pooled
+        self.label = label
         self._parameters = None if parameters is None else provider(*parameters)
         self._module = loaded(vmfb)
         self._function = function_of(self._module, function)
@@ -60,6 +65,7 @@ class Executable:
         """
         other = object.__new__(Executable)
         other.pooled, other._parameters, other._module = self.pooled, self._parameters, self._module
+        other.label = self.label
         other._function, other._idle = function_of(self._module, function), self._idle
         return other
 
@@ -84,6 +90,7 @@ class Executable:
         Raises:
             ExecutionError: the arguments do not fit, or the program failed.
         """
+        start = perf_counter() if watchers else 0.0
         try:
             invoke, results = self._idle.pop()
         except IndexError:
@@ -99,9 +106,11 @@ class Executable:
             # The list holds its results until the next call fills it again, which large ones must not wait for.
             # After a failure the context is left to the collector.
             self._idle.append((invoke, Arguments(1) if self.pooled else results))
-            return found
         except Exception as error:
             raise ExecutionError(f"the program failed: {reason(error)}") from error
+        if start:
+            tell(self.label, views, start)
+        return found
 
     def __repr__(self) -> str:
         return f"Executable({self._function.name!r}, pooled={self.pooled})"

@@ -171,6 +171,8 @@ def test_jitted_functions_and_scripts_are_checked(evaluation: str) -> None:
             value(eerie.log(X))
         with config(check_nans=False):
             assert np.isnan(value(f(bad, 1.0))[0]).tolist() == [False, True]
+        with pytest.raises(NaNError, match=r"\n  log of f32\[4\] makes NaN of -2.0 at \[3\]$"):
+            eerie.jit(eerie.log, dims={"x": (eerie.Dim("n", max=8),)})(eerie.asarray([1.0, 2, 3, -2]))
         outside = eerie.asarray([1.0, NAN])
         with pytest.raises(NaNError, match=r"\n  an array that f uses from outside, f32\[2\], holds NaN at \[1\]"):
             f(good, 1.0)

@@ -29,7 +29,7 @@ def answer(driver: Any) -> tuple[Any, ...]:
     reading, writing = os.pipe()
     try:
         graph = small()
-        return worker._answer(driver, ("graph", graph.encode(), service.plain(graph.sources), ()), writing)
+        return worker._answer(driver, ("graph", graph.encode(), service.plain(graph.sources), (), ()), writing)
     finally:
         os.close(reading)
         os.close(writing)

@@ -16,6 +16,7 @@ from eerie_dsl.compile.cpu import architecture
 from eerie_dsl.errors import ArgumentError, CompileError, ShapeError, TargetError
 from eerie_dsl.export import spec
 from eerie_dsl.export.standalone import bundle
+from examples.deploy import machines
 from tests.support import bundles
 
 HOST = {"x86_64": "x86_64", "aarch64": "aarch64"}
@@ -63,11 +64,11 @@ def test_what_a_call_refuses(native, tmp_path):
         mlp_run(x, out, lent, 128), mlp_run(NULL, out, lent, 128), mlp_run(x, NULL, lent, 128),
         mlp_run(x, out, NULL, 128), mlp_run(x + 1, out, lent, 128), mlp_run(x, out + 1, lent, 128),
         mlp_run(x, out, lent + 1, 128), mlp_run(x, out, lent, 127)};
-    for (size_t i = 0; i < 8; ++i) { line[0] = digits[found[i]]; put(line); }
+    for (size_t i = 0; i < 8; ++i) { const uint8_t code = (uint8_t)found[i]; put_bytes(&code, 1); }
     }"""
     found = bundles.machine(native.target)
     program = bundles.build(tmp_path, [native], calls, found, "-Wno-nonnull")
-    assert bundles.run([*found.emulator, str(program)]) == "01112223"
+    assert machines.run([*found.emulator, str(program)]).split() == ["00", "01", "01", "01", "02", "02", "02", "03"]
 
 
 def test_bundles_link_together(native, here, tmp_path):
@@ -79,7 +80,7 @@ def test_bundles_link_together(native, here, tmp_path):
     calls = bundles.call(native, [x], [want]) + bundles.call(one, [y], [y]) + bundles.call(other, [y], [y])
     found = bundles.machine(native.target)
     program = bundles.build(tmp_path, [native, one, other], calls, found)
-    lines = bundles.run([*found.emulator, str(program)]).splitlines()
+    lines = machines.run([*found.emulator, str(program)]).splitlines()
     first, second, third = (np.frombuffer(bytes.fromhex(line), np.float32) for line in lines)
     np.testing.assert_allclose(first, want, atol=1e-5)
     np.testing.assert_array_equal(second, 2 * y + 1)
@@ -119,7 +120,7 @@ for (const one of tries) {{
   try {{ await one(); console.log("fine"); }} catch (error) {{ console.log(error.message); }}
 }}
 """)
-    assert bundles.run(["node", str(tmp_path / "wrong.mjs")]).splitlines() == [
+    assert machines.run(["node", str(tmp_path / "wrong.mjs")]).splitlines() == [
         "mlp takes 1 arguments, got 0",
         "x has to be a Float32Array of 64, not Float32Array of 63",
         "x has to be a Float32Array of 64, not Float64Array of 64",

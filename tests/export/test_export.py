@@ -58,6 +58,7 @@ def test_the_signature_is_readable(files):
         ((np.ones((65, 4), np.float32), 1.0), ShapeError, r"has 65 elements, and batch is from 1 to 64"),
         ((np.ones((0, 4), np.float32), 1.0), ShapeError, r"has 0 elements, and batch is from 1 to 64"),
         ((np.ones(4, np.float32), 1.0), ShapeError, r"is f32\[4\], and the program takes f32\[batch,4\]"),
+        (([[1.0] * 4] * 2, 1.0), ArgumentError, r"is a list, and the program takes f32\[batch,4\]$"),
         ((np.ones((2, 4)), 1.0), DTypeError, r"is f64\[2,4\], and the program takes f32"),
         ((np.ones((2, 4), np.float32), 1j), DTypeError, r"argument scale of dense is the number 1j"),
         ((2.0, 1.0), DTypeError, r"argument x of dense is the number 2.0"),

@@ -10,7 +10,7 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32, float64
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.lowering import build
-from eerie_dsl.lowering.schedule import PANEL, Product, layout, panel_tiles, recognised, tiles
+from eerie_dsl.lowering.schedule import PANEL, Product, Tiles, layout, panel_tiles, recognised, tiles
 from eerie_dsl.lowering.values import reassociated
 from eerie_dsl.ops.einsum import matmul
 from eerie_dsl.ops.fused import fused
@@ -23,9 +23,10 @@ SIZES = (1, 3, 8, 16, 24, 31, 32, 48, 64, 96, 128, 256, 384, 1000, 1024, 4096)
 def test_vector_tiles_divide_the_sizes() -> None:
     given = 0
     for m, n, k, transposed in product((0, *SIZES), SIZES, SIZES, (False, True)):
-        if m == 0 and transposed:
-            continue
         p = Product(m, n, k, transposed)
+        if m == 0 and transposed:  # each row is summed up on its own, so that any number of them may lie together
+            assert tiles(p) == (None if k % 64 else Tiles((max(n // 16, 1), 0), (1, 0), (0, 64)))
+            continue
         if layout(p) == "panels":
             found, sizes = panel_tiles(p), [m, n // PANEL, PANEL, k]
         else:
@@ -45,7 +46,8 @@ def test_only_what_was_measured_is_recognised() -> None:
     assert recognised((5, 7), (1,), (1, 0), (0,), float32) == Product(0, 5, 7, transposed=False)
     assert recognised((4, 5, 7), (0, 2), (1, 2), (0, 1), float32) == Product(4, 5, 7, transposed=True)
     assert recognised((4, 5, 7), (0, 2), (1, 2), (0, 1), float64) is None
-    assert recognised((5, 7), (1,), (0, 1), (0,), float32) is None
+    assert recognised((5, 7), (1,), (0, 1), (0,), float32) == Product(0, 5, 7, transposed=True)
+    assert recognised((5, 7), (1,), (0, 1), (0,), float64) is None
     batched = Product(4, 5, 7, transposed=False, batch=2)
     assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 3, 2), (0, 1, 2), float32) == batched
     assert recognised((2, 4, 5, 7), (0, 3, 1), (0, 3, 2), (0, 1, 2), float32) == batched._replace(flipped=True)
@@ -61,6 +63,7 @@ def _linear(x: Node, w: Node) -> Node:
     ("function", "shapes", "carried"),
     [
         (matmul, ((256,), (256, 256)), "distribution = [256, 0]"),
+        (matmul, ((512, 256), (256,)), "vector_reduction = [0, 64]"),
         (matmul, ((1, 1, 256), (256, 256)), "distribution = [256, 0]"),
         (matmul, ((4, 2, 8, 40), (40, 96)), "distribution = [64, 32, 0]"),
         (_linear, ((1, 128, 384), (384, 384)), "distribution = [64, 64, 0]"),

@@ -57,6 +57,7 @@ from eerie_dsl.ops import complex as complexes
 from eerie_dsl.ops import fft as fourier
 from eerie_dsl.ops.base import BITS, NUMERIC, REAL
 from eerie_dsl.ops.extent import extent
+from eerie_dsl.ops.softmax import softmax
 from tests.ops.random_cases import random_cases
 from tests.support.case import EMPTY, SHAPE, Case, Operand, elementwise
 
@@ -258,6 +259,24 @@ def _reductions() -> Iterator[Case]:
         yield Case(op, (ties,), {"axis": 1}, tag="ties")
         yield Case(op, (Operand((3,), data=(-np.inf,) * 3),), {"axis": 0}, tag="infinite")
         yield Case(op, (Operand((0, 3)),), {"axis": 1})
+    whole = (float32, float64)
+    for axes in ((1,), (0,), (0, 1)):
+        yield Case(softmax, (Operand(SHAPE),), {"axes": axes}, whole, tag=str(axes), ulps=8, why=ORDER)
+    yield Case(softmax, (cube,), {"axes": (0, 2)}, whole, ulps=8, why=ORDER)
+    for tag, numbers in (("infinite", (-np.inf, 0, 1, -np.inf, -np.inf, -np.inf)), ("nan", (np.nan, 0, 1, 1, 2, 3))):
+        yield Case(
+            softmax, (Operand((2, 3), data=numbers),), {"axes": (1,)}, whole, tag=tag, smooth=False, ulps=8, why=ORDER
+        )
+    yield Case(
+        softmax,
+        (Operand((2, 3), data=(1e30, -1e30, 0, 1000, 1001, 999)),),
+        {"axes": (1,)},
+        tag="large",
+        smooth=False,
+        ulps=8,
+        why=ORDER,
+    )
+    yield Case(softmax, (Operand((0, 3)),), {"axes": (1,)}, whole, tag="no rows")
     for op in (cumulative.cumsum, cumulative.cumprod):
         rough: dict[str, Any] = {"ulps": 4, "scale": 60, "why": COMPLEX_ORDER}
         reals = [d for d in NUMERIC if d.kind != "complex"]
@@ -267,6 +286,8 @@ def _reductions() -> Iterator[Case]:
         )
         yield Case(op, (cube,), {"axis": 1})
         yield Case(op, (cube,), {"axis": 0}, tag="first")
+        yield Case(op, (Operand((7, 3)),), {"axis": 1}, tag="rows left over")
+        yield Case(op, (Operand((3, 2, 67), low=0.5, high=1.5),), {"axis": 1}, tag="columns left over")
         yield Case(op, (Operand((2, 5), data=(1, 0, 3, 0, 5, 2, 2, 0, 1, 1)),), {"axis": 1}, tag="zeros")
         yield Case(op, (Operand((2, 7), special=True),), {"axis": 1}, tag="special", smooth=False)
         yield Case(op, (Operand((0, 3)),), {"axis": 1})
@@ -335,6 +356,8 @@ def _ordering() -> Iterator[Case]:
         yield Case(sort.argsort, (ties,), params, (int8,), tag=f"ties {tag}")
         yield Case(sort.argsort, (zeros,), params, (float32,), tag=f"zeros {tag}")
         yield Case(sort.argsort, (Operand((16,), special=True),), params, tag=f"full {tag}")
+        yield Case(sort.argsort, (Operand((3, 97), special=True),), {**params, "first": 5}, every, tag=f"some {tag}")
+        yield Case(sort.argsort, (Operand((2, 9)),), {**params, "first": 7}, tag=f"most {tag}")
     table = Operand((7,), data=(-3, -1, -0.0, 0, 2, np.inf, np.nan))
     for side in ("left", "right"):
         sided = {"side": side}
@@ -349,9 +372,12 @@ def _ordering() -> Iterator[Case]:
     yield Case(bins, (Operand((2, 9)), Operand((2, 3), data=(-1, 0, 2, -2, 0, 0))), dtypes=(float32, int32), tag="rows")
     for amount, places in ((0, (-1, 1)), (7, (0,)), (5, (np.nan, 1))):
         yield Case(bins, (Operand((amount,)), Operand((len(places),), data=places)), tag=f"{amount} in {places}")
+    for length in (40, 41):
+        yield Case(sort.argsort, (Operand((3, length), special=True),), {"descending": False}, (float32, float64))
     few: Sequence[tuple[int, ...]] = ((1,), (4, 1), (0,), (3, 0), (0, 5), (2, 2, 3))
     for sizes in few:
         yield Case(sort.argsort, (Operand(sizes),), {"descending": False})
+    yield Case(sort.argsort, (Operand((2, 3)),), {"descending": False, "first": 0}, tag="none wanted")
 
 
 def _contractions() -> Iterator[Case]:

@@ -7,7 +7,7 @@ import pytest
 
 from eerie_dsl.errors import DTypeError, ShapeError
 from eerie_dsl.ir.dtypes import complex64
-from eerie_dsl.ops.sort import argsort
+from eerie_dsl.ops.sort import argsort, order
 from tests.support.compile_cases import run_compiled
 from tests.support.recording import Array, operand
 from tests.support.rules import graph_of
@@ -36,3 +36,23 @@ def test_what_has_no_order():
         argsort(operand(3, dtype=complex64), descending=False)
     with pytest.raises(ShapeError, match="argsort of a 0-d array"):
         argsort(operand(), descending=False)
+
+
+def test_keys_with_digits_in_common_and_wanted_elements_among_ties():
+    small = RNG.integers(-3, 3, (2, 700))
+    wide = small * 2**40 + RNG.integers(0, 9, small.shape)
+    ties = RNG.integers(0, 5, (3, 1000)).astype(np.float32)
+    rising, constant = np.arange(999, dtype=np.uint16), np.zeros(999, np.float16)
+    graphs, inputs, wanted = [], [], []
+    for a in (small, wide, ties, rising, constant):
+        for first in (a.shape[-1], 64, 1):
+            graphs.append(graph_of(argsort, [a], {"descending": True, "first": first}))
+            inputs.append([a])
+            wanted.append(order(a, descending=True)[..., :first])
+    for outcome, exact in zip(run_compiled(graphs, inputs), wanted, strict=True):
+        np.testing.assert_array_equal(outcome.outputs[0], exact)
+
+
+def test_more_wanted_than_there_are():
+    with pytest.raises(ShapeError, match="there are no 4 elements along the last axis"):
+        argsort(operand(2, 3), descending=False, first=4)

@@ -37,7 +37,7 @@ def rows(sizes: Sizes) -> list[tuple[str, str, str]]:
         ("code", sizes.code, "machine code of the kernels"),
         ("constants", sizes.rodata, "next to the code: small weights, tables"),
         ("data", sizes.data, "tables of addresses; a linker script may put `.data.rel.ro` into flash or RAM"),
-        ("weights", sizes.weights, "the file of weights, in flash"),
+        ("weights", sizes.weights, "the file of weights, constants too"),
         ("parameters", sizes.parameters, "of the model, among constants and weights"),
         ("beyond parameters", sizes.beyond, "what the code costs"),
         ("workspace", sizes.workspace, "RAM that the caller lends for a call"),

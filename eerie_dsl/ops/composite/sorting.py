@@ -6,7 +6,6 @@ from operator import index
 
 from eerie_dsl.errors import ArgumentError, DTypeError, InvalidValueError
 from eerie_dsl.ir.graph import Node
-from eerie_dsl.ops import shape as primitives
 from eerie_dsl.ops import sort as order
 from eerie_dsl.ops.composite.axes import one_axis
 from eerie_dsl.ops.composite.indexing import take_along_axis
@@ -30,9 +29,7 @@ def topk(x: Operand, k: int, axis: int = -1) -> tuple[Node, Node]:
     """The ``k`` largest elements along an axis, largest first, and their indices."""
     node, place = sortable("topk", x, axis)
     count = how_many(node, k, place)
-    stops = tuple(count if a == place else n for a, n in enumerate(node.shape))
-    ordered = argsort(node, place, True)
-    indices = primitives.slice(ordered, starts=(0,) * node.ndim, stops=stops, strides=(1,) * node.ndim)
+    indices = moveaxis(order.argsort(moveaxis(node, place, -1), descending=True, first=count), -1, place)
     return take_along_axis(node, indices, place), indices
 
 
