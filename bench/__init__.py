@@ -1,1 +1,1 @@
-"""Eerie side by side with JAX, PyTorch and NumPy: ``python -m bench``. One file per subject."""
+"""Eerie side by side with JAX, PyTorch, NumPy, Numba and ONNX Runtime: ``python -m bench``. One file per subject."""

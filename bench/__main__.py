@@ -1,14 +1,19 @@
-"""``python -m bench [subject ...] [--quick]``: measure, print, and after a full run write docs/benchmarks.md."""
+"""``python -m bench [subject ...] [--quick]``: measure, print, and after a full run write docs/benchmarks.* anew."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.process import THREADS, alone, limit_threads
 from bench.subjects import SUBJECTS, measure
+
+if TYPE_CHECKING:
+    from bench.harness import Line
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
@@ -22,10 +27,9 @@ def main() -> int:
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"no subject {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     limit_threads()
-    from bench.harness import Line
-    from bench.report import page, tables
+    from bench.report import body
 
-    lines: list[Line] = []
+    results: dict[str, list[Line]] = {}
     failed = False
     for subject in options.subjects or SUBJECTS:
         print(f"measuring {subject} ...", file=sys.stderr, flush=True)
@@ -34,11 +38,20 @@ def main() -> int:
             traceback.print_exception(error)
             failed = True  # the others can still be measured
         else:
-            lines += outcome.result()
-    print(tables(lines))
+            results[subject] = outcome.result()
+    print(body(results))
     if not (failed or options.quick or options.subjects):
-        PAGE.write_text(page(lines, THREADS), encoding="utf-8")
+        _write(results)
     return int(failed)
+
+
+def _write(results: Mapping[str, Sequence[Line]]) -> None:
+    from bench.plot import draw
+    from bench.report import PLOT, page
+    from bench.summary import families
+
+    PAGE.write_text(page(results, THREADS), encoding="utf-8")
+    draw(families(results), PAGE.with_name(PLOT))
 
 
 if __name__ == "__main__":

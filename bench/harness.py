@@ -22,8 +22,10 @@ EERIE = "Eerie"
 _SAMPLE = 0.005
 """Seconds that one sample lasts at least, made of as many calls as that takes."""
 
-_PAUSE = 0.003
-"""Seconds before each sample: the idle worker threads of the contender before spin for a while."""
+_PAUSE = 0.005
+"""Seconds between two looks at whether the process is at rest: more than a tick, at which the system counts."""
+
+_LONGEST_PAUSE = 0.1
 
 _MIN_ROUNDS = 5
 
@@ -104,7 +106,20 @@ class Figure:
         return None if self.limit is None else self.value <= self.limit
 
 
-Line = Ratio | Figure
+@dataclass(frozen=True)
+class Miss:
+    """A line of the report: what Eerie cannot do.
+
+    Attributes:
+        task: what should be done.
+        reason: why there is no time.
+    """
+
+    task: str
+    reason: str
+
+
+Line = Ratio | Figure | Miss
 
 
 class Race:
@@ -188,7 +203,7 @@ def _calls(contender: Contender) -> int:
 def _sample(contender: Contender, count: int) -> float:
     """Seconds per call, over ``count`` calls in a row after one that is not timed."""
     call = contender.call
-    time.sleep(_PAUSE)
+    _rest()
     if count > 1:
         call()
     gc.disable()
@@ -201,3 +216,14 @@ def _sample(contender: Contender, count: int) -> float:
         gc.enable()
     contender.value(result)  # work that was only queued must not run into the next one's time
     return (stop - start) / count
+
+
+def _rest() -> None:
+    """Wait until no thread is busy: idle ones of the contender before may spin for 25 ms, on a processor that the next
+    one needs."""
+    end = time.perf_counter() + _LONGEST_PAUSE
+    busy = True
+    while busy and time.perf_counter() < end:
+        used = time.process_time()
+        time.sleep(_PAUSE)
+        busy = time.process_time() - used > _PAUSE / 5

@@ -38,7 +38,7 @@ def run(budget: float) -> list[Line]:
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     on_device = jax.device_put(arrays)
     encoder = load_encoder(directory)
-    torch_embed, jax_embed = torch.inference_mode()(_torch), jax.jit(_jax)
+    torch_embed, jax_embed = torch.inference_mode()(_torch), jax.jit(embed_in_jax)
     rng = np.random.default_rng(0)
     lines: list[Line] = []
     for batch in (1, 32):
@@ -94,7 +94,8 @@ def _torch(w: Weights, ids: torch.Tensor) -> torch.Tensor:
     return F.normalize((x * counted).sum(1) / counted.sum(1))
 
 
-def _jax(w: Weights, ids: jax.Array) -> jax.Array:
+def embed_in_jax(w: Weights, ids: jax.Array) -> jax.Array:
+    """The model in JAX: weights by their names in the file, and (n, l) integers, to (n, h)."""
     return _plain(jnp, partial(jax.nn.gelu, approximate=False), jax.nn.softmax, w, ids)
 
 

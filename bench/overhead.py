@@ -24,7 +24,7 @@ def run(budget: float) -> list[Line]:
     our_call = partial(ours, eerie.asarray(a), eerie.asarray(b))
     their_call = partial(theirs, jax.device_put(a), jax.device_put(b))
     task = "call of a jitted 16×16 add"
-    targets = {"JAX": 1.0}
+    targets = {"JAX": 1 / 0.8}
 
     dispatched = race([Contender(EERIE, our_call), Contender("JAX", their_call)], a + b, budget=budget)
     completed = race(
@@ -42,5 +42,5 @@ def run(budget: float) -> list[Line]:
     return [
         *dispatched.ratios(f"{task}, until it returns", targets),
         *completed.ratios(f"{task}, until it is computed", targets),
-        *numpy.ratios(f"{task}, NumPy in, NumPy out", targets),
+        *numpy.ratios(f"{task}, NumPy in, NumPy out", {"JAX": 1.0}),
     ]

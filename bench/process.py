@@ -18,7 +18,7 @@ def limit_threads() -> None:
     """Two processors for this process and its children. Before NumPy is imported, which reads the environment then."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC"):
         os.environ[variable] = str(THREADS)
     # PyTorch's threads spin while they wait for each other, which makes it several times slower on a busy machine.
     os.environ["OMP_WAIT_POLICY"] = "passive"
