@@ -17,7 +17,7 @@ from eerie_dsl.compile.schedules import generation
 from eerie_dsl.config import config
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.passes import simplify
-from eerie_dsl.runtime import Executable, from_numpy, to_numpy, view_of
+from eerie_dsl.runtime import Adaptive, Executable, from_numpy, to_numpy, view_of
 from eerie_dsl.runtime.profile import tell, watchers
 
 Compiler = Callable[..., tuple[Program, CacheStatus]]
@@ -25,8 +25,8 @@ Compiler = Callable[..., tuple[Program, CacheStatus]]
 _KEPT = 1024
 """Loaded programs that are kept at hand, by structure."""
 
-_POOLED_NS = 40_000
-"""Estimated work from which worker threads pay for their wake-up."""
+_POOLED_NS = 15_000
+"""Estimated work from which worker threads may pay for their wake-up."""
 
 _STEPS = 16
 """How much more work a step of a loop needs for that: threads wake up for each of its kernels, and its operands stay in
@@ -52,13 +52,13 @@ class Loaded:
 
     __slots__ = (
         "__weakref__",
+        "_adaptive",
         "_results",
         "_run",
         "donated",
         "graph",
         "mode",
         "name",
-        "pooled",
         "program",
         "run",
         "shared",
@@ -82,7 +82,7 @@ class Loaded:
         self.program: Program | None = None
         self.status: CacheStatus | None = None
         self.shared = frozenset(i for i, n in enumerate(graph.inputs) if n in graph.outputs)
-        self.pooled = False
+        self._adaptive: Adaptive | None = None
         computed: list[Node] = []
         place = {id(n): ~i for i, n in enumerate(graph.inputs)}
         for node in graph.outputs:
@@ -101,12 +101,18 @@ class Loaded:
         else:
             self.program, self.status = compiler(core, target, name=name)
             in_kernels = any(k.name.startswith("loop") for k in self.program.kernels)
-            self.pooled = heavy(graph, loops_in_kernels=in_kernels) and (os.cpu_count() or 1) > 1
-            executable = Executable(self.program.vmfb, pooled=self.pooled, label=ref(self))
-            self._run = executable.__call__  # without the detour over its type
+            executable = Executable(self.program.vmfb, label=ref(self))
+            if heavy(graph, loops_in_kernels=in_kernels) and (os.cpu_count() or 1) > 1:
+                self._adaptive = Adaptive(executable, executable.on_workers())
+            self._run = (self._adaptive or executable).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()
         self.run: Callable[[Sequence[Any]], list[Any]] = self if self._results else self._run
+
+    @property
+    def pooled(self) -> bool:
+        """Whether calls run on worker threads now."""
+        return self._adaptive is not None and self._adaptive.pooled
 
     def __call__(self, views: Sequence[Any]) -> list[Any]:
         """The results' buffers for one buffer per input."""
@@ -184,7 +190,7 @@ def _remember(graph: Graph, loaded: Loaded) -> Loaded:
 
 
 def heavy(graph: Graph, *, loops_in_kernels: bool = False) -> bool:
-    """Whether worker threads pay for their wake-up. Those of a loop do so at each step, unless it is a kernel."""
+    """Whether worker threads may pay for their wake-up. Those of a loop do so at each step, unless it is a kernel."""
     return _work(graph.typical, loops_in_kernels) > _POOLED_NS
 
 

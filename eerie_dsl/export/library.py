@@ -23,7 +23,7 @@ from eerie_dsl.export.rows import array_of, aval_of
 from eerie_dsl.export.structures import built, count
 from eerie_dsl.export.table import obstacle
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.runtime import Executable
+from eerie_dsl.runtime import Adaptive, Executable
 
 if TYPE_CHECKING:
     from eerie_dsl.runtime.remote import RemoteExecutable
@@ -71,7 +71,8 @@ class Library:
         self.path = path
         self._content = content
         self._lock = threading.Lock()
-        self._executables: dict[bool, Executable | RemoteExecutable] = {}
+        self._opened: Executable | RemoteExecutable | None = None
+        self._workers: Executable | None = None
         self._state_row: Any = manifest["state"]
         row = manifest["weights"]
         self.weights = {n: aval_of(r) for n, r in row["arrays"].items()} if row else {}
@@ -125,13 +126,16 @@ class Library:
         """
         return Session(self)
 
-    def _executable(self, function: str, pooled: bool) -> Any:
+    def _executable(self, function: str, heavy: bool) -> Any:
         with self._lock:
-            if pooled not in self._executables:
-                self._executables[pooled] = self._open(function, pooled)
-            return self._executables[pooled].beside(function).__call__
+            self._opened = self._opened or self._open(function)
+            found = self._opened.beside(function)
+            if not heavy or not isinstance(found, Executable):
+                return found.__call__
+            self._workers = self._workers or found.on_workers()
+            return Adaptive(found, self._workers.beside(function)).__call__
 
-    def _open(self, function: str, pooled: bool) -> Executable | RemoteExecutable:
+    def _open(self, function: str) -> Executable | RemoteExecutable:
         row, program = next((r, p) for r, p in zip(self._rows, self.programs, strict=True) if p.target == self.target)
         if program.obstacle:
             names = ", ".join(p.target for p in self.programs)
@@ -143,7 +147,7 @@ class Library:
         try:
             data, driver = bytes(self._content.part(row["place"])), row["target"]["driver"]
             if driver == "local":
-                return Executable(data, function=function, pooled=pooled, parameters=parameters)
+                return Executable(data, function=function, parameters=parameters)
             from eerie_dsl.runtime.remote import RemoteExecutable
 
             return RemoteExecutable(data, driver=driver, function=function, parameters=parameters)

@@ -16,6 +16,7 @@ from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.expand import expand
 from eerie_dsl.lowering.inplace import take_over, takeovers
+from eerie_dsl.lowering.order import ordered
 from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.sizes import known_sizes
 from eerie_dsl.lowering.steady import steady
@@ -60,7 +61,7 @@ def add_function(module: ir.Module, name: str, graph: Graph, *, tiled: bool, apa
     """Lower ``graph`` to a function at the end of a module."""
     donated = graph.donated
     graph, ids = expand(graph)
-    graph = turned(graph, ids)
+    graph = ordered(turned(graph, ids))
     graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated)
     with ir.InsertionPoint(module.body):
         arguments = [tensor_type(a) for a in graph.in_avals]

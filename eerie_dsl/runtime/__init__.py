@@ -1,5 +1,6 @@
 """Devices, memory and loaded programs: the only door to `iree.runtime`."""
 
+from eerie_dsl.runtime.adaptive import Adaptive
 from eerie_dsl.runtime.buffer import (
     ALIGNMENT,
     Buffer,
@@ -20,6 +21,7 @@ from eerie_dsl.runtime.executable import Executable
 __all__ = [
     "ALIGNMENT",
     "DLPACK_CPU",
+    "Adaptive",
     "Buffer",
     "Device",
     "Executable",

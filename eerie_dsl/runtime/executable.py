@@ -69,6 +69,14 @@ class Executable:
         other._function, other._idle = function_of(self._module, function), self._idle
         return other
 
+    def on_workers(self) -> Executable:
+        """The same program, its work spread over worker threads."""
+        other = object.__new__(Executable)
+        other.pooled, other._parameters, other._module = True, self._parameters, self._module
+        other.label, other._function, other._idle = self.label, self._function, []
+        _pooled.add(other)
+        return other
+
     def _context(self) -> Callable[[Any, Any, Any], None]:
         device = pool() if self.pooled else inline
         try:
