@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eerie_dsl.ir.aval import TupleAval
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.size import likely
 
@@ -43,7 +44,13 @@ def ordered(graph: Graph) -> Graph:
         run(node)
         for array in node.inputs:
             ready = [] if id(array) in stay else last(array)
-            if ready and sum(likely(n.aval.nbytes) for n in ready) <= likely(array.aval.nbytes):
+            if ready and sum(map(size_of, ready)) <= size_of(array):
                 for user in ready:
                     run(user)
     return Graph(graph.inputs, nodes, graph.outputs, graph.donated)
+
+
+def size_of(node: Node) -> int:
+    """Bytes of a node's results, about."""
+    parts = node.aval.elements if isinstance(node.aval, TupleAval) else (node.aval,)
+    return sum(likely(p.nbytes) for p in parts)

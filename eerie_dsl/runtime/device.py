@@ -17,9 +17,10 @@ from iree._runtime.libs import _runtime
 
 binding: Any = _runtime
 
-# Freed results are kept for reuse, up to this many bytes over what is in use, and buffers: fresh memory from the system
-# has to be cleared page by page, which makes a large elementwise kernel up to nine times slower.
-ALLOCATOR = "caching:*=*;256mib;64"
+# Freed memory is kept for reuse, as long as it is no more than this together with what is in use, and no more buffers:
+# fresh memory from the system has to be cleared page by page, which makes a large elementwise kernel up to nine times
+# slower. A full list takes nothing new, and nothing old leaves it: after one model, 64 places were full for good.
+ALLOCATOR = "caching:*=*;1gib;1024"
 """How devices allocate, as IREE spells it."""
 
 

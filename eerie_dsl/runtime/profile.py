@@ -141,6 +141,8 @@ def _saved(vmfb: bytes, views: Sequence[Buffer], folder: str) -> list[str]:
     """Files for the program and its arguments; gives the options that name the latter."""
     with open(os.path.join(folder, "program.vmfb"), "wb") as file:
         file.write(vmfb)
+    from eerie_dsl.runtime.executable import function_of, loaded, workspace_of
+
     words = []
     for i, view in enumerate(map(view_of, views)):
         dtype, shape = _DTYPES[int(view.element_type)], tuple(view.shape)
@@ -151,7 +153,9 @@ def _saved(vmfb: bytes, views: Sequence[Buffer], folder: str) -> list[str]:
         else:
             np.save(os.path.join(folder, f"{i}.npy"), array)
             words.append(f"--input=@{i}.npy")
-    return words
+    module = loaded(vmfb)  # a function does not keep it alive
+    workspace = workspace_of(function_of(module, "main"))
+    return words if workspace is None else [*words, f"--input={max(workspace.nbytes, 1)}xi8"]
 
 
 def _captured(words: Sequence[str], folder: str, calls: int, limit: float, *more: str) -> tuple[list[list[Any]], int]:

@@ -1,0 +1,70 @@
+"""Memory that a program needs for what it computes in between comes from its caller."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import eerie_dsl as eerie
+from eerie_dsl.ir.graph import Graph
+from eerie_dsl.lowering.module import WORKSPACE, has_workspace
+from eerie_dsl.runtime.executable import function_of, loaded, workspace_of
+
+ROWS = 3200
+
+
+@eerie.jit
+def chain(x, w):
+    """Between its two products lie 40 MB."""
+    y = eerie.tanh(x @ w)
+    return (y @ w.T).sum(axis=1), eerie.max(y)
+
+
+def arguments(rows=ROWS):
+    return np.full((rows, 4), 0.25, np.float32), np.full((4, 3200), 0.5, np.float32)
+
+
+def graph_of(function, *args) -> Graph:
+    return eerie.jit(function).trace(*args).graph
+
+
+def test_only_what_pays_has_one():
+    x = np.zeros((128, 128), np.float32)
+    assert x.nbytes >= WORKSPACE
+    assert has_workspace(graph_of(lambda x: x @ x, x))
+    assert not has_workspace(graph_of(lambda x: x + x, x[:16]))
+    assert not has_workspace(graph_of(lambda x: eerie.fori_loop(0, 9, lambda i, c: c @ c, x), x))
+    assert not has_workspace(eerie.jit(lambda x: x @ x.T, dims={"x": (eerie.Dim("n", max=512), None)}).trace(x).graph)
+
+
+def test_its_size_is_what_lies_in_between():
+    compiled = chain.trace(*arguments()).compile()
+    module = loaded(compiled.program.vmfb)
+    workspace = workspace_of(function_of(module, "main"))
+    assert workspace is not None
+    assert 1 <= workspace.nbytes / (ROWS * 3200 * 4) < 2
+
+
+def test_several_threads_have_one_each():
+    x, w = arguments()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda k: chain(x * k, w)[0].numpy(), range(12)))
+    for k, result in enumerate(found):
+        np.testing.assert_allclose(result, np.tanh(0.5 * k) * 6400, rtol=1e-4)  # sums of 3200 equal numbers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts page faults as Linux does")
+def test_later_calls_take_no_fresh_memory_of_the_system():
+    import resource
+
+    x, w = map(eerie.asarray, arguments())
+    for _ in range(12):
+        chain(x, w)[0].numpy()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        chain(x, w)[0].numpy()
+    pages = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 5
+    assert pages < ROWS * 3200 * 4 / 4096 / 10
