@@ -29,7 +29,7 @@ demo: $(VENV)/.demo
 	$(BIN)/eerie demo
 
 test: check $(VENV)/.demo
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8
 
 test-slow: $(VENV)/.test $(VENV)/.bench $(VENV)/.demo
 	$(BIN)/python -m pytest -m slow

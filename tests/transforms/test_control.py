@@ -49,6 +49,9 @@ def unrolled(f: Callable[..., Any], init: Any, xs: Any, *, reverse: bool = False
 
 
 def close(got: Any, want: Any, tolerance: float = 1e-10) -> None:
+    # One program for all arrays of a side, not one for each.
+    eerie.eval(got)
+    eerie.eval(want)
     a, b = eerie.tree.leaves(got), eerie.tree.leaves(want)
     assert len(a) == len(b)
     for x, y in zip(a, b, strict=True):
@@ -93,6 +96,7 @@ class TestValues:
         xs = np.arange(2 * length, dtype=np.float32).reshape(length, 2)
         for reverse in (False, True):
             last, ys = eerie.scan(lambda c, x: (c + 1, (x, c)), 0, xs, reverse=reverse)
+            eerie.eval(last, ys)
             steps = np.arange(length)
             assert int(last) == length
             np.testing.assert_array_equal(ys[0], xs)
@@ -107,6 +111,7 @@ class TestValues:
         xs = {"i": array(np.array([1, 2, 3], np.int32)), "v": array(np.array([0.5, 1.5, 2.5], np.float32))}
         init = {"n": array(np.int32(4)), "rest": (array(np.array(True)), array(np.complex64(1)))}
         last, ys = eerie.scan(step, init, xs)
+        eerie.eval(last, ys)
         assert int(last["n"]) == 10
         assert bool(last["rest"][0]) is True
         np.testing.assert_allclose(np.asarray(last["rest"][1]), 1 * 1j**3 + 0.5 * 1j**2 + 1.5j + 2.5, 1e-6)
@@ -164,6 +169,7 @@ class TestValues:
         found = eerie.while_loop(
             lambda s: s["n"] < limit, lambda s: {"n": s["n"] * 3, "k": s["k"] + 1}, {"n": 1, "k": 0}
         )
+        eerie.eval(found)
         assert (int(found["n"]), int(found["k"])) == (243, 5)
 
     def test_fori_loop_with_computed_bounds(self):
