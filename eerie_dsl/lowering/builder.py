@@ -25,9 +25,11 @@ from eerie_dsl.lowering.barriers import after, apart, hidden_true, own, used
 from eerie_dsl.lowering.contraction import contraction
 from eerie_dsl.lowering.extended import extended
 from eerie_dsl.lowering.fills import dense_complex128, filled
+from eerie_dsl.lowering.keys import sorted_keys
 from eerie_dsl.lowering.loops import branch, for_loop, while_loop
 from eerie_dsl.lowering.reduction import reduction
 from eerie_dsl.lowering.region import region
+from eerie_dsl.lowering.rows import gathered, scattered
 from eerie_dsl.lowering.scalar import Scalar, ScalarEmitter, element_type
 from eerie_dsl.lowering.scanning import scan
 from eerie_dsl.lowering.schedule import Tiles
@@ -174,7 +176,8 @@ class Builder:
         return contraction(self, out, loops, [lhs, rhs])
 
     reduction = reduction
-    scan, sorted_places, first_places = scan, sorted_places, first_places
+    scan, sorted_keys, sorted_places, first_places = scan, sorted_keys, sorted_places, first_places
+    gathered, scattered = gathered, scattered
 
     def generics(
         self,

@@ -61,6 +61,15 @@ class Gather(Primitive):
         if out.size == 0:
             return b.splat(out, 0)
         leading = indices[0].aval.ndim
+        if axes == tuple(range(len(axes))):
+
+            def number(s: Any, *at: Any) -> Any:
+                held = [clamp_to(n - 1)(s, i) for i, n in zip(at, x.aval.shape, strict=False)]
+                return _row_number(s, held, x.aval.shape)
+
+            rows = b.gathered(x, b.map(Aval(indices[0].aval.shape, int64), number, *indices), out)
+            if rows is not None:
+                return rows
         position = out.with_dtype(int64)
         places = []
         for axis, n in enumerate(x.aval.shape):
@@ -135,6 +144,10 @@ class Scatter(Primitive):
         count = indices[0].aval.size
         if count == 0 or out.size == 0:
             return x
+        if axes == tuple(range(len(axes))) and mode != "set":
+            found = self._by_rows(b, x, updates, indices, mode)
+            if found is not None:
+                return found
         sizes = tuple(out.shape[a] for a in axes)
         rest = tuple(a for a in range(out.ndim) if a not in axes)
         tail = tuple(out.shape[a] for a in rest)
@@ -144,11 +157,7 @@ class Scatter(Primitive):
 
         def where_inside(s: Any, value: Any, otherwise: Any, *at: Any) -> Any:
             for i, n in zip(at, sizes, strict=True):
-                i = i if i.dtype is uint64 else s.cast(i, int64)
-                inside = s.compare("lt", i, n)
-                if i.dtype is int64:
-                    inside = s.bit_and(inside, s.compare("ge", i, 0))
-                value = s.select(inside, value, otherwise)
+                value = s.select(_is_inside(s, i, n), value, otherwise)
             return value
 
         if mode == "set":
@@ -178,6 +187,24 @@ class Scatter(Primitive):
         total = b.scatter(Aval((*sizes, *tail), dtype), masked, places, neutral, combine)
         moved = b.view(total, out.with_dtype(dtype), (*axes, *rest))
         return b.map(out, lambda s, old, new: s.cast(combine(s, s.cast(old, dtype), new), out.dtype), x, moved)
+
+    @staticmethod
+    def _by_rows(b: Any, x: Any, updates: Any, indices: Sequence[Any], mode: Mode) -> Any:
+        """By a kernel that brings in one row after the other, or None."""
+        out = x.aval
+        dtype = accumulator(out.dtype)
+        _, combine = _meeting(mode, out)
+
+        def number(s: Any, *at: Any) -> Any:
+            row = _row_number(s, [s.cast(i, int64) for i in at], out.shape)
+            for i, n in zip(at, out.shape, strict=False):
+                row = s.select(_is_inside(s, i, n), row, -1)
+            return row
+
+        places = b.map(Aval(indices[0].aval.shape, int64), number, *indices)
+        start = b.map(out.with_dtype(dtype), lambda s, e: s.cast(e, dtype), x) if dtype is not out.dtype else x
+        found = b.scattered(start, updates, places, lambda s, new, old: combine(s, s.cast(new, dtype), old))
+        return found if found is None else b.map(out, lambda s, e: s.cast(e, out.dtype), found)
 
     @staticmethod
     def _stack(b: Any, flat: Sequence[Any], sizes: Shape) -> Any:
@@ -261,6 +288,21 @@ def clamp_to(last: int) -> Any:
         return s.minimum(s.maximum(s.cast(i, int64), 0), last)
 
     return clamp
+
+
+def _is_inside(s: Any, i: Any, n: Any) -> Any:
+    """For scalar emitters: whether an index of any integer dtype lies in [0, n)."""
+    i = i if i.dtype is uint64 else s.cast(i, int64)
+    inside = s.compare("lt", i, n)
+    return inside if i.dtype is uint64 else s.bit_and(inside, s.compare("ge", i, 0))
+
+
+def _row_number(s: Any, at: Sequence[Any], shape: Shape) -> Any:
+    """For scalar emitters: the number of a row by its int64 place along each of the first axes of a shape."""
+    number = at[0]
+    for i, n in zip(at[1:], shape[1:], strict=False):
+        number = s.add(s.mul(number, n), i)
+    return number
 
 
 def clamped(index: Node, last: int) -> Node:

@@ -12,10 +12,12 @@ from eerie_dsl.errors import ShapeError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import SIGNED, UNSIGNED, DType, bool_, int32, int64, uint8
 from eerie_dsl.ir.graph import Node
-from eerie_dsl.ir.primitive import Primitive
+from eerie_dsl.ir.primitive import Cotangents, Primitive
 from eerie_dsl.ir.size import bounds
 from eerie_dsl.ops.base import REAL, check_dtype
-from eerie_dsl.ops.shape import Batched, front
+from eerie_dsl.ops.constant import like
+from eerie_dsl.ops.indexing import scatter
+from eerie_dsl.ops.shape import Batched, front, iota
 
 FEW = 8
 """How many times more elements than wanted ones a row has where only the wanted ones are kept in order."""
@@ -83,7 +85,50 @@ class ArgSort(Primitive):
         return x.size * max(x.shape[-1] - 1, 0).bit_length() ** 2
 
 
+class Sort(Primitive):
+    """Each row, along the last axis, in the order of `ArgSort`. Which NaN each is, is lost."""
+
+    name = "sort"
+
+    def infer(self, x: Aval, *, descending: bool) -> Aval:
+        argsort.infer(x, descending=descending)
+        return x
+
+    def reference(self, x: Any, *, descending: bool) -> Any:
+        return np.take_along_axis(x, order(x, descending=descending), -1)
+
+    def lower(self, b: Any, x: Any, *, out: Aval, descending: bool) -> Any:
+        count = out.shape[-1]
+        if out.size == 0 or count == 1:
+            return x
+        if not b.tiled or not out.static or count >= 1 << 31:
+            places = argsort.lower(b, x, out=out.with_dtype(int64), descending=descending)
+            before = [b.index(out.with_dtype(int64), axis) for axis in range(out.ndim - 1)]
+            return b.read(x, out, [*before, places])
+        kind = key_dtype(out.dtype)
+        key = b.map(out.with_dtype(kind), lambda s, e: order_key(s, e, kind, descending, one_zero=False), x)
+        key = _unsigned(b, key)
+        keys = b.reshape(key, Aval((prod(out.shape[:-1]), count), key.aval.dtype))
+        found = b.sorted_keys(keys, 1 << (kind.bits - 1) if out.dtype.kind == "float" else None)
+        return b.map(out, lambda s, k: _element(s, k, kind, out.dtype, descending), b.reshape(found, key.aval))
+
+    def vjp(self, ct: Node, out: Node, x: Node, *, descending: bool) -> Cotangents:
+        places = [iota(shape=x.shape, dtype=int64, axis=a) for a in range(x.ndim - 1)]
+        every = tuple(range(x.ndim))
+        return (scatter(like(x, 0), ct, *places, argsort(x, descending=descending), axes=every, mode="add"),)
+
+    def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
+        return row != avals[0].ndim - 1
+
+    def batch(self, inputs: Sequence[Node], dims: Sequence[int | None], **params: Any) -> Batched:
+        return sort(front(inputs[0], dims[0]), **params), 0
+
+    def flops(self, x: Aval, *, out: Aval, descending: bool) -> int:
+        return argsort.flops(x, out=out, descending=descending)
+
+
 argsort = ArgSort()
+sort = Sort()
 
 
 def order(x: Any, *, descending: bool) -> Any:
@@ -102,25 +147,49 @@ def key_dtype(dtype: DType) -> DType:
     return next(d for d in SIGNED if d.bits == dtype.bits) if dtype.kind == "float" else dtype
 
 
-def order_key(s: Any, x: Any, kind: DType, descending: bool) -> Any:
-    """For scalar emitters: an integer that is ordered as the elements are, or the other way round."""
+def order_key(s: Any, x: Any, kind: DType, descending: bool, one_zero: bool = True) -> Any:
+    """For scalar emitters: an integer that is ordered as the elements are, or the other way round.
+
+    Without ``one_zero`` that of -0.0 is one less than that of 0.0.
+    """
     if x.dtype.kind == "float":
         least, most = -(1 << (kind.bits - 1)), (1 << (kind.bits - 1)) - 1
         bits = s.bits(x)
-        below = s.select(s.compare("eq", bits, least), 0, s.bit_xor(bits, most))
+        below = s.bit_xor(bits, most)
+        if one_zero:
+            below = s.select(s.compare("eq", bits, least), 0, below)
         key = s.select(s.is_nan(x), most, s.select(s.compare("lt", bits, 0), below, bits))
     else:
         key = s.cast(x, kind)
     return s.bit_xor(key, -1) if descending else key
 
 
+def _element(s: Any, key: Any, kind: DType, dtype: DType, descending: bool) -> Any:
+    """For scalar emitters: the element of an unsigned key of those of two zeros."""
+    if kind.kind == "int":
+        key = s.bit_xor(s.bitcast(key, kind), -(1 << (kind.bits - 1)))
+    if descending:
+        key = s.bit_xor(key, -1)
+    if dtype.kind != "float":
+        return s.cast(key, dtype)
+    bits = s.select(s.compare("lt", key, 0), s.bit_xor(key, (1 << (kind.bits - 1)) - 1), key)
+    return s.bitcast(bits, dtype)
+
+
+def _unsigned(b: Any, key: Any) -> Any:
+    """Keys as unsigned integers in the same order."""
+    kind = key.aval.dtype
+    if kind.kind != "int":
+        return key
+    unsigned = next(d for d in UNSIGNED if d.bits == kind.bits)
+    lowest = 1 << (kind.bits - 1)
+    return b.map(key.aval.with_dtype(unsigned), lambda s, k: s.bit_xor(s.bitcast(k, unsigned), lowest), key)
+
+
 def _by_kernel(b: Any, key: Any, out: Aval) -> Any:
     """The first places of each row by kernels that are loops over memory; ``out`` tells how many."""
+    key = _unsigned(b, key)
     kind, count = key.aval.dtype, key.aval.shape[-1]
-    if kind.kind == "int":
-        kind = next(d for d in UNSIGNED if d.bits == kind.bits)
-        lowest = 1 << (kind.bits - 1)
-        key = b.map(key.aval.with_dtype(kind), lambda s, k: s.bit_xor(s.bitcast(k, kind), lowest), key)
     rows, wanted = out.shape
     keys = b.reshape(key, Aval((rows, count), kind))
     if FEW * wanted <= count and wanted <= HEAP and kind.bits <= 32:

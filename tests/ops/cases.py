@@ -353,6 +353,8 @@ def _ordering() -> Iterator[Case]:
         params, tag = {"descending": down}, "down" if down else "up"
         every = (bool_, uint8, int64, float16, float64) if down else (bool_, *REAL)
         yield Case(sort.argsort, (Operand((3, 37), special=True),), params, every, tag=tag)
+        yield Case(sort.sort, (Operand((3, 37), special=True),), params, every, tag=tag)
+        yield Case(sort.sort, (Operand((65, 70), special=True),), params, (uint8, int16, float32, float64), tag=tag)
         yield Case(sort.argsort, (ties,), params, (int8,), tag=f"ties {tag}")
         yield Case(sort.argsort, (zeros,), params, (float32,), tag=f"zeros {tag}")
         yield Case(sort.argsort, (Operand((16,), special=True),), params, tag=f"full {tag}")
@@ -377,6 +379,7 @@ def _ordering() -> Iterator[Case]:
     few: Sequence[tuple[int, ...]] = ((1,), (4, 1), (0,), (3, 0), (0, 5), (2, 2, 3))
     for sizes in few:
         yield Case(sort.argsort, (Operand(sizes),), {"descending": False})
+        yield Case(sort.sort, (Operand(sizes),), {"descending": False})
     yield Case(sort.argsort, (Operand((2, 3)),), {"descending": False, "first": 0}, tag="none wanted")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from eerie_dsl.errors import DTypeError, ShapeError
 from eerie_dsl.ir.dtypes import complex64
-from eerie_dsl.ops.sort import argsort, order
+from eerie_dsl.ops.sort import argsort, order, sort
 from tests.support.compile_cases import run_compiled
 from tests.support.recording import Array, operand
 from tests.support.rules import graph_of
@@ -56,3 +56,21 @@ def test_keys_with_digits_in_common_and_wanted_elements_among_ties():
 def test_more_wanted_than_there_are():
     with pytest.raises(ShapeError, match="there are no 4 elements along the last axis"):
         argsort(operand(2, 3), descending=False, first=4)
+
+
+@pytest.mark.parametrize("shape", [(3, 5000), (2, 70001), (2, 30), (40, 130), (37, 1024), (17, 16)])
+def test_values_are_in_the_order_of_their_places_and_so_are_zeros(shape: tuple[int, int]):
+    rows = RNG.integers(-9, 9, shape).astype(np.float32)
+    rows[RNG.random(shape) < 0.1] = np.nan
+    rows[RNG.random(shape) < 0.1] = -0.0
+    rows[0] = abs(rows[0]) + 1
+    arrays: list[Array] = [rows, rows.astype(np.float64), rows.astype(np.float16), (rows > 1)]
+    arrays += [RNG.integers(-(2**62), 2**62, shape), RNG.integers(0, 256, shape).astype(np.uint8)]
+    cases = [(a, down) for a in arrays for down in (False, True)]
+    outcomes = run_compiled([graph_of(sort, [a], {"descending": d}) for a, d in cases], [[a] for a, _ in cases])
+    for outcome, (a, down) in zip(outcomes, cases, strict=True):
+        exact = np.take_along_axis(a, order(a, descending=down), -1)
+        np.testing.assert_array_equal(outcome.outputs[0], exact)
+        if a.dtype.kind == "f":
+            known = ~np.isnan(exact)
+            np.testing.assert_array_equal(np.signbit(outcome.outputs[0])[known], np.signbit(exact)[known])

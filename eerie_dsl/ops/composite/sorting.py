@@ -22,7 +22,7 @@ def argsort(x: Operand, axis: int = -1, descending: bool = False) -> Node:
 def sort(x: Operand, axis: int = -1, descending: bool = False) -> Node:
     """``x`` in order along an axis."""
     node, place = sortable("sort", x, axis)
-    return take_along_axis(node, argsort(node, place, descending), place)
+    return moveaxis(order.sort(moveaxis(node, place, -1), descending=bool(descending)), -1, place)
 
 
 def topk(x: Operand, k: int, axis: int = -1) -> tuple[Node, Node]:

@@ -1,0 +1,121 @@
+"""Rows of a table read and written at computed places, by kernels that move vectors along the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iree.compiler import ir
+from iree.compiler.dialects import arith, scf
+
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.lowering.dealing import spanned
+from eerie_dsl.lowering.executable import kernel, workgroup
+from eerie_dsl.lowering.lift import Lifted, vector_type
+from eerie_dsl.lowering.memory import Memory, Number, each, load, pieces, plus, store, times, width_of
+from eerie_dsl.lowering.scalar import element_type
+from eerie_dsl.lowering.values import Body, Tensor, Value
+
+if TYPE_CHECKING:
+    from eerie_dsl.lowering.builder import Builder
+
+LONG = 16
+"""Elements of rows that are worth a kernel of their own: shorter ones are read where they are used."""
+
+WORKGROUPS = 16
+"""Parts that cores work on at the same time."""
+
+SINGLE = {"bool", "complex"}
+"""Kinds of elements that have no vectors."""
+
+
+def gathered(b: Builder, x: Value, places: Value, out: Aval) -> Tensor | None:
+    """The rows of ``x`` at ``places`` (int64, in range): what lies behind the axes that ``places`` count through.
+
+    None where they are short: such are better read where they are used. On two cores, 4096 rows of 384 float32 out of
+    30522: from 0.54 to 0.18 ms.
+    """
+    if not (b.tiled and x.aval.static and out.static and out.size and out.dtype.kind not in SINGLE):
+        return None
+    count = places.aval.size
+    inner, kind = out.size // count, element_type(out.dtype)
+    if inner < LONG:
+        return None
+    groups = min(count, WORKGROUPS)
+
+    def body(read: list[ir.Value], written: list[ir.Value]) -> None:
+        def move(number: ir.Value) -> None:
+            row = arith.index_cast(ir.IndexType.get(), load(Memory(read[1]), number, _int64()))
+            source = Memory(read[0], times(row, inner))
+            target = Memory(written[0], times(number, inner))
+            for start, columns, width in pieces(inner, width_of(out.dtype)):
+
+                def part(i: Number, start: int = start, width: int = width) -> None:
+                    at = plus(times(i, width), start)
+                    store(load(source, at, vector_type(kind, width)), target, at)
+
+                each(columns, part)
+
+        spanned(workgroup(), count, move, groups)
+
+    return kernel([b.tensor(x), b.tensor(places)], [out], body, groups)[0]
+
+
+def scattered(b: Builder, x: Value, updates: Value, places: Value, body: Body) -> Tensor | None:
+    """``x`` with ``updates`` combined into its rows at ``places`` one after the other.
+
+    Workgroups have columns of their own, so that no two write to one place. None where a row is a single element: then
+    the compiler's kernel is as fast. On two cores, 4096 rows of 384 float32 into 1024: from 0.79 to 0.17 ms, 100000 of
+    8 into 131072: from 0.77 to 0.32.
+
+    Args:
+        b: the builder.
+        x: what is there before.
+        updates: a row for each place.
+        places: int64, the numbers of the rows; negative where there is nothing to do.
+        body: ``body(s, update element, old element)``.
+    """
+    out = x.aval
+    if not (b.tiled and out.static and updates.aval.static) or {out.dtype.kind, updates.aval.dtype.kind} & SINGLE:
+        return None
+    count = places.aval.size
+    inner = updates.aval.size // count
+    rows = out.size // inner
+    lifted = Lifted([updates.aval.dtype, out.dtype], body)
+    if inner == 1 or not lifted.possible:
+        return None
+    kinds = [element_type(a.dtype) for a in (updates.aval, out)]
+
+    def emit(read: list[ir.Value], written: list[ir.Value]) -> None:
+        def column(at: Number, width: int) -> None:
+            new, old = (vector_type(k, width) for k in kinds)
+            source, values, target = (Memory(ref, at) for ref in (*read[:2], written[0]))
+
+            def copy(row: Number) -> None:
+                place = times(row, inner)
+                store(load(source, place, old), target, place)
+
+            def meet(number: Number) -> None:
+                place = load(Memory(read[2]), number, _int64())
+                inside = arith.cmpi(arith.CmpIPredicate.sge, place, arith.constant(_int64(), 0))
+                with ir.InsertionPoint(scf.IfOp(inside).then_block):
+                    row = times(arith.index_cast(ir.IndexType.get(), place), inner)
+                    made = [load(values, times(number, inner), new), load(target, row, old)]
+                    store(lifted.emit(made, width), target, row)
+                    scf.yield_([])
+
+            each(rows, copy)
+            each(count, meet)
+
+        for start, columns, width in pieces(inner, width_of(out.dtype)):
+
+            def part(i: ir.Value, start: int = start, width: int = width) -> None:
+                column(plus(times(i, width), start), width)
+
+            spanned(workgroup(), columns, part, groups)
+
+    groups = min(max(columns for _, columns, _ in pieces(inner, width_of(out.dtype))), WORKGROUPS)
+    return kernel([b.tensor(v) for v in (x, updates, places)], [out], emit, groups)[0]
+
+
+def _int64() -> ir.Type:
+    return ir.IntegerType.get_signless(64)
