@@ -1,6 +1,7 @@
 """Loops whose steps are small, as one kernel.
 
-The host needs 2 to 3 microseconds for each step that it runs, whatever the step does.
+The host needs 2 to 3 microseconds for each step that it runs, whatever the step does. Where elements have nothing to
+do with each other, see `eerie_dsl.lowering.interchange`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import int8
 from eerie_dsl.ir.graph import Graph, Node, placeholder, rebuild
 from eerie_dsl.lowering.executable import kernel
+from eerie_dsl.lowering.interchange import BINDINGS, interchanged
 from eerie_dsl.lowering.memory import Memory, allocated, copy, index, load, times
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.stepper import Stepper, is_small
@@ -25,9 +27,6 @@ from eerie_dsl.ops.contraction import dot, free
 
 if TYPE_CHECKING:
     from eerie_dsl.lowering.builder import Builder
-
-BINDINGS = 30
-"""Operands and results of a kernel; the runtime binds 32 buffers."""
 
 
 def recurrence(
@@ -44,6 +43,9 @@ def recurrence(
 
     Where ``stacked`` has more types than the body has results, the carries that each step began with are among them.
     """
+    apart = interchanged(b, length, backwards, constants, init, xs, stacked, graph)
+    if apart is not None:
+        return apart
     found = _Body.of(b, graph, constants, len(init))
     if found is None:
         return None

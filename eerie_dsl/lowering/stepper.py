@@ -64,7 +64,7 @@ _MOVES = (*VIEWS, reshape, concat, pad)
 
 def is_small(graph: Graph) -> bool:
     """Whether a graph is so little work, on arrays of sizes that are known, that it may be worth a `Stepper`."""
-    return all(map(_is_plain, (*graph.inputs, *graph.nodes))) and len(graph.nodes) <= NODES and graph.flops <= WORK
+    return all(map(is_plain, (*graph.inputs, *graph.nodes))) and len(graph.nodes) <= NODES and graph.flops <= WORK
 
 
 class Stepper:
@@ -77,7 +77,7 @@ class Stepper:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._lifted: dict[int, Lifted] = {}
-        self.extra = [n for n in graph.nodes if not n.inputs and not _is_number(n)]
+        self.extra = [n for n in graph.nodes if not n.inputs and not is_number(n)]
         """Literals of several elements: somebody has to give them, behind the graph's inputs."""
         self.stored = stored(graph) - set(map(id, self.extra))
 
@@ -135,17 +135,18 @@ class Stepper:
 
     def _lift(self, n: Node) -> Lifted:
         if id(n) not in self._lifted:
-            op: Any = n.op
-            dtypes = [i.dtype for i in n.inputs]
-            body: Callable[..., Any]
-            if op is dot:
-                body, dtypes = _multiply_add, [n.dtype] * 3
-            elif isinstance(op, Reduction):
-                body, dtypes = op.combine, [n.dtype] * 2
-            else:
-                body = partial(_with_params, op.scalar, n.params)
-            self._lifted[id(n)] = Lifted(dtypes, body)
+            self._lifted[id(n)] = lifted(n)
         return self._lifted[id(n)]
+
+
+def lifted(n: Node) -> Lifted:
+    """How an element of a node is computed: for a product or a reduction, how one more is taken in."""
+    op: Any = n.op
+    if op is dot:
+        return Lifted([n.dtype] * 3, _multiply_add)
+    if isinstance(op, Reduction):
+        return Lifted([n.dtype] * 2, op.combine)
+    return Lifted([i.dtype for i in n.inputs], partial(_with_params, op.scalar, n.params))
 
 
 def _with_params(scalar: Callable[..., Any], params: Any, s: Any, *elements: Any) -> Any:
@@ -179,8 +180,8 @@ class _Writer:
         elif n.op is pad:
             (x,) = n.inputs
             if n.shape != x.shape:
-                number = constant(_number(n.params["value"], n.dtype), 1)
-                nest(n.shape, width_of(n.dtype), lambda at, w: self._put(spread(number, w), linear(n.shape, at)))
+                filler = constant(number(n.params["value"], n.dtype), 1)
+                nest(n.shape, width_of(n.dtype), lambda at, w: self._put(spread(filler, w), linear(n.shape, at)))
             self._each(x, n.shape, n.params["low"], [k + 1 for k in n.params["interior"]])
         elif n.op is dot:
             self._product(n)
@@ -216,7 +217,7 @@ class _Writer:
             memory = self.memory[id(n)]
             return load(memory, linear(n.shape, at), vector_type(element_type(n.dtype), width))
         if not n.inputs:
-            return constant(_number(_literal_number(n), n.dtype), width)
+            return constant(number(literal_number(n), n.dtype), width)
         if n.op in VIEWS:
             x = n.inputs[0]
             if n.op is slice:
@@ -241,7 +242,7 @@ class _Writer:
             def more(total: ir.Value, k: Number, w: int) -> ir.Value:
                 return lifted.emit([total, self.read(x, (*at, k), w)], w)
 
-            total = self._total(x.shape[-1], _number(op.identity(n.dtype), n.dtype), more, lifted)
+            total = self._total(x.shape[-1], number(op.identity(n.dtype), n.dtype), more, lifted)
             self._put(total, linear(n.shape, at))
 
         nest(n.shape, 1, one)
@@ -256,7 +257,7 @@ class _Writer:
                 factors = [self.read(x, _operand_place(n, side, at, k), w) for side, x in enumerate(n.inputs)]
                 return lifted.emit([*factors, total], w)
 
-            self._put(self._total(depth, _number(0, n.dtype), more, both), linear(n.shape, at))
+            self._put(self._total(depth, number(0, n.dtype), more, both), linear(n.shape, at))
 
         nest(n.shape, 1, one)
 
@@ -286,7 +287,7 @@ class _Writer:
         x, w = n.inputs[1 - side], n.inputs[side]
         rows = next(r for r in (4, 2, 1) if n.ndim > 1 and n.shape[-2] % r == 0) if n.ndim > 1 else 1
         outer = (*n.shape[:-2], n.shape[-2] // rows, n.shape[-1]) if n.ndim > 1 else n.shape
-        zero = _number(0, n.dtype)
+        zero = number(0, n.dtype)
 
         def part(at: At, width: int) -> None:
             places = [at]
@@ -337,7 +338,8 @@ def _layout(n: Node) -> tuple[int | None, int] | None:
     return (None, depth) if all(last) else None
 
 
-def _is_plain(n: Node) -> bool:
+def is_plain(n: Node) -> bool:
+    """Whether it is an array of known size whose elements kernels can work on."""
     return (
         isinstance(n.aval, Aval)
         and all(isinstance(s, int) for s in n.shape)
@@ -347,15 +349,17 @@ def _is_plain(n: Node) -> bool:
     )
 
 
-def _is_number(n: Node) -> bool:
+def is_number(n: Node) -> bool:
+    """Whether it is a literal of one element."""
     return n.op is literal and n.aval.size == 1
 
 
-def _literal_number(n: Node) -> Any:
+def literal_number(n: Node) -> Any:
+    """The element of such a literal."""
     return literal.reference(**n.params).reshape(-1)[0]
 
 
-def _number(value: Any, dtype: DType) -> ir.Attribute:
+def number(value: Any, dtype: DType) -> ir.Attribute:
     """A number as an attribute of the element type."""
     kind = element_type(dtype)
     if dtype.kind == "float":

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import eerie_dsl as eerie
-from eerie_dsl.ir.graph import Graph
 from eerie_dsl.lowering.module import WORKSPACE, has_workspace
 from eerie_dsl.runtime.executable import function_of, loaded, workspace_of
 
@@ -27,7 +26,7 @@ def arguments(rows=ROWS):
     return np.full((rows, 4), 0.25, np.float32), np.full((4, 3200), 0.5, np.float32)
 
 
-def graph_of(function, *args) -> Graph:
+def graph_of(function, *args):
     return eerie.jit(function).trace(*args).graph
 
 
