@@ -9,14 +9,14 @@ from time import perf_counter
 from eerie_dsl.runtime.buffer import Buffer
 from eerie_dsl.runtime.executable import Executable
 
-LONG = 10e-3
-"""Seconds from which a call is not tried on the calling thread."""
+LONG = 2e-3
+"""Seconds on worker threads from which a call is not tried on the calling thread."""
 
 TRIALS = 5
 """Calls in a row that are timed of each way; the first of them does not count."""
 
-FIRST, MOST = 200, 6400
-"""Calls between two comparisons: at first, and at most; each time twice as many."""
+FIRST, MOST = 0.1, 12.8
+"""Seconds that calls take between two comparisons: at first, and at most; each time twice as many."""
 
 CLEARLY = 0.9
 """What part of the time of the calling thread worker threads may take to be chosen."""
@@ -38,7 +38,7 @@ class Adaptive:
     def __init__(self, inline: Executable, pooled: Executable) -> None:
         self._ways = (inline, pooled)
         self._pause = FIRST
-        self._choose(pooled=True, pause=0)
+        self._choose(pooled=True, calls=0)
 
     def __call__(self, views: Sequence[Buffer]) -> list[Buffer]:
         """The results, as `Executable` gives them.
@@ -59,16 +59,18 @@ class Adaptive:
         inline, pooled = self._times
         (pooled if way else inline).append(seconds)
         if pooled[1:] and min(pooled) > LONG:
-            self._choose(pooled=True, pause=MOST)
+            self._choose(pooled=True, calls=int(MOST / LONG))
         elif not self._plan and inline[1:] and pooled[1:]:
-            self._choose(median(pooled[1:]) < CLEARLY * median(inline[1:]), self._pause)
+            ways = median(inline[1:]), median(pooled[1:])
+            chosen = ways[1] < CLEARLY * ways[0]
+            self._choose(chosen, int(self._pause / max(ways[chosen], 1e-6)))
             self._pause = min(2 * self._pause, MOST)
         return results
 
-    def _choose(self, pooled: bool, pause: int) -> None:
+    def _choose(self, pooled: bool, calls: int) -> None:
         self.pooled = pooled
         self._run = self._ways[pooled].__call__
-        self._left = pause
+        self._left = calls
         self._times: tuple[list[float], list[float]] = ([], [])
         self._plan = [*[0] * TRIALS, *[1] * TRIALS]
 

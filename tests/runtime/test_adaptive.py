@@ -39,7 +39,8 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("inline", "pooled", "chosen", "reversed_"), [(1e-4, 5e-4, 0, 1), (4e-4, 2e-4, 1, 0), (2e-4, 1.9e-4, 0, 0)]
+    ("inline", "pooled", "chosen", "reversed_"),
+    [(1 / 8192, 1 / 2048, 0, 1), (1 / 2048, 1 / 4096, 1, 0), (1 / 4096, 31 / 131072, 0, 0)],
 )
 def test_the_faster_way_is_taken_and_compared_again(monkeypatch, inline, pooled, chosen, reversed_):
     clock = Clock(monkeypatch, inline, pooled)
@@ -47,21 +48,23 @@ def test_the_faster_way_is_taken_and_compared_again(monkeypatch, inline, pooled,
     assert clock.run(2 * TRIALS) == trials
     for pause in (FIRST, 2 * FIRST, 4 * FIRST):
         assert clock.program.pooled == bool(chosen)
-        assert clock.run(pause + 2 * TRIALS) == [chosen] * pause + trials
+        calls = int(pause / clock.seconds[chosen])
+        assert clock.run(calls + 2 * TRIALS) == [chosen] * calls + trials
     clock.seconds.reverse()
-    clock.run(MOST + 2 * TRIALS)
+    clock.run(int(MOST / min(inline, pooled)) + 2 * TRIALS)
     assert clock.program.pooled == bool(reversed_)
 
 
 def test_a_long_call_is_never_tried_on_the_calling_thread(monkeypatch):
     clock = Clock(monkeypatch, 10 * LONG, 2 * LONG)
-    assert clock.run(MOST + TRIALS) == [1] * (MOST + TRIALS)
+    calls = int(MOST / LONG) + 2 * TRIALS
+    assert clock.run(calls) == [1] * calls
 
 
 def test_one_slow_call_decides_nothing(monkeypatch):
     clock = Clock(monkeypatch, 3e-4, 1e-4)
     clock.run(2)
-    clock.seconds[1] = 9e-3
+    clock.seconds[1] = 0.9 * LONG
     clock.run(1)
     clock.seconds[1] = 1e-4
     clock.run(2 * TRIALS - 3)
