@@ -58,7 +58,7 @@ class Adaptive:
         seconds = perf_counter() - start
         inline, pooled = self._times
         (pooled if way else inline).append(seconds)
-        if pooled[1:] and min(pooled) > LONG:
+        if len(pooled) == TRIALS and min(pooled) > LONG:
             self._choose(pooled=True, calls=int(MOST / LONG))
         elif not self._plan and inline[1:] and pooled[1:]:
             ways = median(inline[1:]), median(pooled[1:])

@@ -71,6 +71,14 @@ def test_one_slow_call_decides_nothing(monkeypatch):
     assert clock.program.pooled
 
 
+def test_a_slow_start_is_not_a_long_call(monkeypatch):
+    clock = Clock(monkeypatch, 1e-5, 3 * LONG)
+    clock.run(TRIALS - 1)
+    clock.seconds[1] = 6e-5
+    clock.run(TRIALS + 1)
+    assert not clock.program.pooled
+
+
 def test_threads_and_failures(program):
     inline = Executable(program, function="large")
     both = Adaptive(inline, inline.on_workers())
