@@ -7,13 +7,10 @@ from collections.abc import Callable
 from iree.compiler import ir
 from iree.compiler.dialects import arith, scf
 
-from eerie_dsl.lowering.memory import Memory, Number, index, load, plus, store, times
+from eerie_dsl.lowering.memory import Memory, Number, index, load, plus, spanned, store, times
 
 DIGIT = 8
 """Bits by which records are dealt out at a time: their counters, and the ends of their piles, stay in the cache."""
-
-WORKGROUPS = 16
-"""Parts of the rows that cores work on at the same time."""
 
 SHORT = 40
 """Elements of rows that are put in order one by one: 256 piles take longer."""
@@ -74,14 +71,6 @@ def counted(counts: Memory, at: Number) -> ir.Value:
     found = load(counts, at, integer(32))
     store(arith.addi(found, number_of(1, 32)), counts, at)
     return found
-
-
-def spanned(start: Number, end: Number, body: Callable[[ir.Value], None], step: int = 1) -> None:
-    """``body`` of every ``step``-th number from ``start`` on and below ``end``."""
-    loop = scf.ForOp(index(start), index(end), index(step))
-    with ir.InsertionPoint(loop.body):
-        body(loop.induction_variable)
-        scf.yield_([])
 
 
 def folded(start: Number, end: Number, held: ir.Value, body: Callable[[ir.Value, ir.Value], ir.Value]) -> ir.Value:

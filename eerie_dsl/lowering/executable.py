@@ -11,6 +11,12 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.values import Tensor, tensor_type
 
+BINDINGS = 30
+"""Operands and results of a kernel; the runtime binds 32 buffers."""
+
+WORKGROUPS = 16
+"""Parts of a kernel that cores work on at the same time."""
+
 
 def kernel(
     operands: Sequence[Tensor],

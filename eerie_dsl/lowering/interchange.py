@@ -21,9 +21,9 @@ from eerie_dsl.errors import MissingRuleError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import DType, bool_, int8
 from eerie_dsl.ir.graph import Graph, Node
-from eerie_dsl.lowering.executable import kernel, workgroup
+from eerie_dsl.lowering.executable import BINDINGS, WORKGROUPS, kernel, workgroup
 from eerie_dsl.lowering.lift import Lifted, constant, vector_type
-from eerie_dsl.lowering.memory import Memory, Number, index, load, plus, spread, store, times, width_of
+from eerie_dsl.lowering.memory import Memory, Number, index, load, plus, spanned, spread, store, times, width_of
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.stepper import NODES, is_number, is_plain, lifted, literal_number, number
 from eerie_dsl.lowering.values import Index, Splat, Value
@@ -32,12 +32,6 @@ from eerie_dsl.ops.shape import broadcast, reshape
 
 if TYPE_CHECKING:
     from eerie_dsl.lowering.builder import Builder
-
-BINDINGS = 30
-"""Operands and results of a kernel; the runtime binds 32 buffers."""
-
-WORKGROUPS = 16
-"""Parts that cores work on at the same time."""
 
 Place = tuple[Number, int]
 """Where some elements begin, how many they are."""
@@ -79,8 +73,13 @@ def interchanged(
         memory = dict(zip(map(id, read), map(Memory, refs), strict=True))
         last, kept = written[: len(starts)], written[len(starts) :]
 
-        def run(place: Place) -> None:
+        def run(block: ir.Value) -> None:
             """All steps for some elements."""
+            start: Number = 0
+            if blocks > 1:
+                # The last one ends with the array: where it meets the one before, both write the same.
+                start = arith.minui(index(times(block, width)), index(body.size - width))
+            place = (start, width)
             known = {id(s.node): s.emit(memory, place) for s in same}
             loop = scf.ForOp(index(0), index(length), index(1), [s.emit(memory, place) for s in starts])
             with ir.InsertionPoint(loop.body):
@@ -96,14 +95,7 @@ def interchanged(
             for value, n, ref in zip(loop.results, body.after, last, strict=True):
                 _write(value, n, Memory(ref), place)
 
-        loop = scf.ForOp(workgroup(), index(blocks), index(groups))
-        with ir.InsertionPoint(loop.body):
-            start: Number = 0
-            if blocks > 1:
-                # The last one ends with the array: where it meets the one before, both write the same.
-                start = arith.minui(index(times(loop.induction_variable, width)), index(body.size - width))
-            run((start, width))
-            scf.yield_([])
+        spanned(workgroup(), blocks, run, groups)
 
     made = kernel([b.tensor(s.value) for s in read if s.value is not None], list(map(_in_bytes, outs)), emit, groups)
     results = [_cast(b, v, a.dtype) for v, a in zip(made, outs, strict=True)]

@@ -13,7 +13,6 @@ from eerie_dsl.ir.dtypes import int32
 from eerie_dsl.lowering.dealing import (
     DIGIT,
     SHORT,
-    WORKGROUPS,
     below,
     counted,
     dealt,
@@ -22,11 +21,23 @@ from eerie_dsl.lowering.dealing import (
     insert,
     integer,
     number_of,
-    spanned,
     when,
 )
-from eerie_dsl.lowering.executable import kernel, workgroup
-from eerie_dsl.lowering.memory import Memory, Number, allocated, copy, each, index, load, plus, repeat, store, times
+from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
+from eerie_dsl.lowering.memory import (
+    Memory,
+    Number,
+    allocated,
+    copy,
+    each,
+    index,
+    load,
+    plus,
+    repeat,
+    spanned,
+    store,
+    times,
+)
 from eerie_dsl.lowering.networks import LONGEST, lanes_of, sorted_by_network
 from eerie_dsl.lowering.values import Tensor, Value
 

@@ -81,6 +81,14 @@ def each(count: int, body: Callable[[Number], None]) -> None:
     repeat(count, [], step)
 
 
+def spanned(start: Number, end: Number, body: Callable[[ir.Value], None], step: int = 1) -> None:
+    """``body`` of every ``step``-th number from ``start`` on and below ``end``."""
+    loop = scf.ForOp(index(start), index(end), index(step))
+    with ir.InsertionPoint(loop.body):
+        body(loop.induction_variable)
+        scf.yield_([])
+
+
 def repeat(
     count: int,
     held: Sequence[ir.Value],

@@ -17,10 +17,9 @@ from iree.compiler.dialects import arith, vector
 
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import DType
-from eerie_dsl.lowering.dealing import WORKGROUPS, spanned
-from eerie_dsl.lowering.executable import kernel, workgroup
+from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
 from eerie_dsl.lowering.lift import constant
-from eerie_dsl.lowering.memory import Memory, Number, each, index, load, plus, store, times
+from eerie_dsl.lowering.memory import Memory, Number, each, index, load, plus, spanned, store, times
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.values import Tensor, Value
 

@@ -16,8 +16,8 @@ from iree.compiler.dialects import arith, scf
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import int8
 from eerie_dsl.ir.graph import Graph, Node, placeholder, rebuild
-from eerie_dsl.lowering.executable import kernel
-from eerie_dsl.lowering.interchange import BINDINGS, interchanged
+from eerie_dsl.lowering.executable import BINDINGS, kernel
+from eerie_dsl.lowering.interchange import interchanged
 from eerie_dsl.lowering.memory import Memory, allocated, copy, index, load, times
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.stepper import Stepper, is_small

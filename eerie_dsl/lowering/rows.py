@@ -8,10 +8,10 @@ from iree.compiler import ir
 from iree.compiler.dialects import arith, scf
 
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.lowering.dealing import spanned
-from eerie_dsl.lowering.executable import kernel, workgroup
+from eerie_dsl.ir.dtypes import int64
+from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
 from eerie_dsl.lowering.lift import Lifted, vector_type
-from eerie_dsl.lowering.memory import Memory, Number, each, load, pieces, plus, store, times, width_of
+from eerie_dsl.lowering.memory import Memory, Number, each, load, pieces, plus, spanned, store, times, width_of
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.values import Body, Tensor, Value
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 LONG = 16
 """Elements of rows that are worth a kernel of their own: shorter ones are read where they are used."""
-
-WORKGROUPS = 16
-"""Parts that cores work on at the same time."""
 
 SINGLE = {"bool", "complex"}
 """Kinds of elements that have no vectors."""
@@ -44,7 +41,7 @@ def gathered(b: Builder, x: Value, places: Value, out: Aval) -> Tensor | None:
 
     def body(read: list[ir.Value], written: list[ir.Value]) -> None:
         def move(number: ir.Value) -> None:
-            row = arith.index_cast(ir.IndexType.get(), load(Memory(read[1]), number, _int64()))
+            row = arith.index_cast(ir.IndexType.get(), load(Memory(read[1]), number, element_type(int64)))
             source = Memory(read[0], times(row, inner))
             target = Memory(written[0], times(number, inner))
             for start, columns, width in pieces(inner, width_of(out.dtype)):
@@ -95,8 +92,8 @@ def scattered(b: Builder, x: Value, updates: Value, places: Value, body: Body) -
                 store(load(source, place, old), target, place)
 
             def meet(number: Number) -> None:
-                place = load(Memory(read[2]), number, _int64())
-                inside = arith.cmpi(arith.CmpIPredicate.sge, place, arith.constant(_int64(), 0))
+                place = load(Memory(read[2]), number, element_type(int64))
+                inside = arith.cmpi(arith.CmpIPredicate.sge, place, arith.constant(element_type(int64), 0))
                 with ir.InsertionPoint(scf.IfOp(inside).then_block):
                     row = times(arith.index_cast(ir.IndexType.get(), place), inner)
                     made = [load(values, times(number, inner), new), load(target, row, old)]
@@ -115,7 +112,3 @@ def scattered(b: Builder, x: Value, updates: Value, places: Value, body: Body) -
 
     groups = min(max(columns for _, columns, _ in pieces(inner, width_of(out.dtype))), WORKGROUPS)
     return kernel([b.tensor(v) for v in (x, updates, places)], [out], emit, groups)[0]
-
-
-def _int64() -> ir.Type:
-    return ir.IntegerType.get_signless(64)

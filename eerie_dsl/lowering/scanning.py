@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iree.compiler import ir
 from iree.compiler.dialects import arith, scf
 
-from eerie_dsl.lowering.executable import kernel, workgroup
+from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
 from eerie_dsl.lowering.extended import extended
 from eerie_dsl.lowering.fills import filled
 from eerie_dsl.lowering.lift import Lifted, vector_type
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 ROWS = 4
 """Rows that are run along at a time: each step waits for the one before it, and more rows would fall into the same
 lines of the cache."""
-
-WORKGROUPS = 16
-"""Parts that cores work on at the same time."""
 
 
 def scan(b: Builder, x: Value, axis: int, number: Any, body: Body) -> Tensor:

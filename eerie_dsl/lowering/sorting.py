@@ -16,7 +16,6 @@ from eerie_dsl.ir.dtypes import int32, int64
 from eerie_dsl.lowering.dealing import (
     DIGIT,
     SHORT,
-    WORKGROUPS,
     below,
     counted,
     dealt,
@@ -25,11 +24,10 @@ from eerie_dsl.lowering.dealing import (
     insert,
     integer,
     number_of,
-    spanned,
     when,
 )
-from eerie_dsl.lowering.executable import kernel, workgroup
-from eerie_dsl.lowering.memory import Memory, Number, allocated, index, load, plus, store, times
+from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
+from eerie_dsl.lowering.memory import Memory, Number, allocated, index, load, plus, spanned, store, times
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.values import Tensor, Value
 
