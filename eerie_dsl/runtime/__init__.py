@@ -13,10 +13,11 @@ from eerie_dsl.runtime.buffer import (
     unseen,
     view_of,
 )
-from eerie_dsl.runtime.device import Device, cpu, devices, probe, trim
+from eerie_dsl.runtime.device import Device, cpu, devices, probe
 from eerie_dsl.runtime.dlpack import CPU as DLPACK_CPU
 from eerie_dsl.runtime.dlpack import from_dlpack, to_dlpack
 from eerie_dsl.runtime.executable import Executable
+from eerie_dsl.runtime.workspace import trim
 
 __all__ = [
     "ALIGNMENT",

@@ -47,11 +47,16 @@ class Device(NamedTuple):
 cpu = Device("cpu", "cpu")
 
 
+opened: list[Any] = []
+"""The devices that memory has been taken from in this process."""
+
+
 def _open(driver: str) -> Any:
     device = binding.create_hal_driver(driver).create_device(0, None, [ALLOCATOR])
     # A buffer returns its memory to the device's allocator without keeping it alive, and at exit arrays can outlive
     # modules: a device is therefore never destroyed.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(device))
+    opened.append(device)
     return device
 
 
@@ -83,6 +88,7 @@ def _restart() -> None:
     global _pool, _pool_lock
     _pool = None
     _pool_lock = Lock()
+    opened[:] = [inline]
     for forget in _after_fork:
         forget()
 
@@ -111,13 +117,6 @@ def probe(driver: str) -> tuple[tuple[Device, ...], str]:
         return (), f"the {driver} driver cannot be used: {reason(error).splitlines()[0].rstrip(': ')}"
     found = tuple(Device(f"{driver}:{i}", driver, info["name"]) for i, info in enumerate(available))
     return found, "" if found else f"the {driver} driver sees no device"
-
-
-def trim() -> None:
-    """Gives the memory that is kept for reuse back to the system."""
-    inline.allocator.trim()
-    if _pool is not None:
-        _pool.allocator.trim()
 
 
 def reason(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from time import perf_counter
 from typing import Any
 from weakref import WeakSet
@@ -12,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eerie_dsl.errors import ExecutionError
-from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import int8
-from eerie_dsl.runtime.buffer import Buffer, allocate
+from eerie_dsl.runtime.buffer import Buffer
 from eerie_dsl.runtime.device import after_fork, binding, inline, instance, pool, reason
 from eerie_dsl.runtime.profile import tell, watchers
+from eerie_dsl.runtime.workspace import give_back, lend
 
 Arguments = binding.VmVariantList
 
@@ -55,7 +53,7 @@ class Executable:
         self._parameters = None if parameters is None else provider(*parameters)
         self._module = loaded(vmfb)
         self._function = function_of(self._module, function)
-        self._workspace = _brought(self._function)
+        self._workspace = workspace_of(self._function)
         # A context takes one call at a time, so each call takes one from here; list.pop and append are atomic.
         self._idle = [(self._context(), Arguments(1))]
         if pooled:
@@ -71,7 +69,7 @@ class Executable:
         other.pooled, other._parameters, other._module = self.pooled, self._parameters, self._module
         other.label = self.label
         other._function, other._idle = function_of(self._module, function), self._idle
-        other._workspace = _brought(other._function)
+        other._workspace = workspace_of(other._function)
         return other
 
     def on_workers(self) -> Executable:
@@ -114,9 +112,13 @@ class Executable:
             push = arguments.push_ref
             for view in views:
                 push(view)
-            if self._workspace is not None:
-                push(self._workspace())
-            invoke(self._function, arguments, results)
+            if self._workspace is None:
+                invoke(self._function, arguments, results)
+            else:
+                block = lend(self._workspace)
+                push(block[1])
+                invoke(self._function, arguments, results)
+                give_back(block)
             count = len(results)
             found = [results.get_as_ref(0)] if count == 1 else [results.get_as_ref(i) for i in range(count)]
             # The list holds its results until the next call fills it again, which large ones must not wait for.
@@ -163,20 +165,10 @@ def function_of(module: Any, function: str) -> Any:
     return entry
 
 
-def workspace_of(function: Any) -> Aval | None:
-    """What memory the caller has to bring, as one more argument; None where the program allocates what it needs."""
+def workspace_of(function: Any) -> int | None:
+    """Bytes that the caller has to lend, as one more argument; None where the program allocates what it needs."""
     size = function.reflection.get("iree.abi.transients.size.constant")
-    return None if size is None else Aval((int(size),), int8)
-
-
-_nothing = allocate(Aval((1,), int8)).__iree_vm_ref__
-
-
-def _brought(function: Any) -> Callable[[], Buffer] | None:
-    workspace = workspace_of(function)
-    if workspace is None:
-        return None
-    return partial(allocate, workspace) if workspace.nbytes else lambda: _nothing
+    return None if size is None else max(int(size), 1)  # an empty buffer has no address
 
 
 def provider(scope: str, arrays: Mapping[str, NDArray[Any]]) -> Any:

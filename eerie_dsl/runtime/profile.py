@@ -155,7 +155,7 @@ def _saved(vmfb: bytes, views: Sequence[Buffer], folder: str) -> list[str]:
             words.append(f"--input=@{i}.npy")
     module = loaded(vmfb)  # a function does not keep it alive
     workspace = workspace_of(function_of(module, "main"))
-    return words if workspace is None else [*words, f"--input={max(workspace.nbytes, 1)}xi8"]
+    return words if workspace is None else [*words, f"--input={workspace}xi8"]
 
 
 def _captured(words: Sequence[str], folder: str, calls: int, limit: float, *more: str) -> tuple[list[list[Any]], int]:

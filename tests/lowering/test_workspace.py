@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 import eerie_dsl as eerie
+from eerie_dsl.ir.aval import Aval
+from eerie_dsl.ir.dtypes import int8
 from eerie_dsl.lowering.module import WORKSPACE, has_workspace
+from eerie_dsl.runtime.buffer import allocate
 from eerie_dsl.runtime.executable import function_of, loaded, workspace_of
+from eerie_dsl.runtime.workspace import KEPT, give_back, lend, trim
 
 ROWS = 3200
 
@@ -44,7 +48,7 @@ def test_its_size_is_what_lies_in_between():
     module = loaded(compiled.program.vmfb)
     workspace = workspace_of(function_of(module, "main"))
     assert workspace is not None
-    assert 1 <= workspace.nbytes / (ROWS * 3200 * 4) < 2
+    assert 1 <= workspace / (ROWS * 3200 * 4) < 2
 
 
 def test_several_threads_have_one_each():
@@ -59,6 +63,8 @@ def test_several_threads_have_one_each():
 def test_later_calls_take_no_fresh_memory_of_the_system():
     import resource
 
+    kept = [allocate(Aval((4096 + i,), int8)) for i in range(1100)]
+    del kept  # the allocator's list of free blocks is full, as it is in a process that has run many programs
     x, w = map(eerie.asarray, arguments())
     for _ in range(12):
         chain(x, w)[0].numpy()
@@ -66,4 +72,19 @@ def test_later_calls_take_no_fresh_memory_of_the_system():
     for _ in range(5):
         chain(x, w)[0].numpy()
     pages = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 5
+    trim()
     assert pages < ROWS * 3200 * 4 / 4096 / 10
+
+
+def test_a_block_is_as_large_as_the_largest_program_needs():
+    trim()
+    first = lend(1000)
+    give_back(first)
+    assert lend(500) is first
+    assert lend(500) is not first  # which is in use
+    give_back(first)
+    larger = lend(1001)
+    assert larger[0] == 1001
+    assert larger[1] is not first[1]
+    give_back((KEPT + 1, larger[1]))
+    assert lend(1)[1] is not larger[1]
