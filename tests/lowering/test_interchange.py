@@ -12,8 +12,7 @@ import eerie_dsl as eerie
 from eerie_dsl import tree
 from eerie_dsl.config import config
 from eerie_dsl.errors import NaNError
-from eerie_dsl.ir.passes import simplify
-from eerie_dsl.lowering import build
+from tests.support.loops import agree, flat, lowered
 
 RNG = np.random.default_rng(11)
 STEPS = 9
@@ -68,25 +67,6 @@ BODIES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
 }
 # fmt: on
 BIAS = data(7)
-
-
-def flat(value: Any) -> list[np.ndarray]:
-    return [np.asarray(leaf) for leaf in tree.flatten(value)[0]]
-
-
-def agree(f: Callable[..., Any], args: Any) -> None:
-    with config(evaluation="reference"):
-        want = flat(eerie.jit(f)(args))
-    with config(evaluation="compiled"):
-        got = flat(eerie.jit(f)(args))
-    assert len(got) == len(want) > 0
-    for a, b in zip(got, want, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
-
-
-def lowered(f: Callable[..., Any], *args: Any) -> str:
-    return str(build(simplify(eerie.jit(f).trace(*args).graph)))
 
 
 def is_interchanged(text: str) -> bool:

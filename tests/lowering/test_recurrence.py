@@ -10,9 +10,7 @@ import pytest
 
 import eerie_dsl as eerie
 from eerie_dsl import tree
-from eerie_dsl.config import config
-from eerie_dsl.ir.passes import simplify
-from eerie_dsl.lowering import build
+from tests.support.loops import agree, flat, lowered
 
 RNG = np.random.default_rng(7)
 STEPS = 7
@@ -90,25 +88,6 @@ BODIES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
 def program(name: str, *, reverse: bool = False) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     body, init, xs = BODIES[name]
     return lambda init, xs: eerie.scan(body, init, xs, reverse=reverse), (init, xs)
-
-
-def flat(value: Any) -> list[np.ndarray]:
-    return [np.asarray(leaf) for leaf in tree.flatten(value)[0]]
-
-
-def agree(f: Callable[..., Any], args: Any) -> None:
-    with config(evaluation="reference"):
-        want = flat(eerie.jit(f)(args))
-    with config(evaluation="compiled"):
-        got = flat(eerie.jit(f)(args))
-    assert len(got) == len(want) > 0
-    for a, b in zip(got, want, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
-
-
-def lowered(f: Callable[..., Any], *args: Any) -> str:
-    return str(build(simplify(eerie.jit(f).trace(*args).graph)))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
