@@ -12,11 +12,12 @@ from iree.compiler.dialects import func
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.primitive import Absorbs
 from eerie_dsl.ir.size import likely
+from eerie_dsl.lowering.allocation import has_workspace, is_settled, placed
 from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.expand import expand
 from eerie_dsl.lowering.inplace import take_over, takeovers
-from eerie_dsl.lowering.order import ordered, size_of
+from eerie_dsl.lowering.order import ordered
 from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.sizes import known_sizes
 from eerie_dsl.lowering.steady import steady
@@ -27,8 +28,6 @@ from eerie_dsl.ops.contraction import dot
 from eerie_dsl.ops.shape import reshape, transpose
 
 ENTRY = "main"
-WORKSPACE = 1 << 16
-"""Bytes of results from which a program may have a workspace."""
 DEEPEST = 64
 """Operations that may follow one another in one description: building it into a kernel recurses."""
 _local = threading.local()
@@ -48,16 +47,16 @@ def build(
     apart: bool = False,
     strict: bool = True,
     choices: Choices | None = None,
-    workspace: bool = False,
+    allocates: bool = False,
 ) -> ir.Module:
     """Lower ``graph`` to a verified MLIR module. Each op is located at ``n<id>`` in the user's file,
     ``id`` being the place of its node in ``graph.walk()``. ``tiled`` kernels carry tile sizes for CPUs, those that
     were measured (``choices``, by the kernel's key) before those of the rules; operations ``apart`` are not fused.
-    What compiles it further is ``strict`` if it takes no sums of floats apart. With a ``workspace`` the caller brings
-    the memory of what is computed in between, as one more argument."""
+    What compiles it further is ``strict`` if it takes no sums of floats apart. One that ``allocates`` takes memory as
+    `lowering.allocation` says: its caller may have to bring some, as one more argument."""
     with context(), ir.Location.unknown():
         module = ir.Module.create()
-        add_function(module, ENTRY, graph, tiled=tiled, apart=apart, workspace=workspace)
+        add_function(module, ENTRY, graph, tiled=tiled, apart=apart, allocates=allocates)
         if choices and tiled and not apart:
             choose(module, choices)
         if not strict:
@@ -67,10 +66,11 @@ def build(
 
 
 def add_function(
-    module: ir.Module, name: str, graph: Graph, *, tiled: bool, apart: bool, workspace: bool = False
+    module: ir.Module, name: str, graph: Graph, *, tiled: bool, apart: bool, allocates: bool = False
 ) -> func.FuncOp:
     """Lower ``graph`` to a function at the end of a module."""
     donated = graph.donated
+    workspace, settled = allocates and has_workspace(graph), allocates and is_settled(graph)
     graph, ids = expand(graph)
     graph = ordered(turned(graph, ids))
     graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated)
@@ -89,7 +89,8 @@ def add_function(
             builder.sizes = known_sizes(graph.in_avals, given)
             values: list[Value] = [Tensor(a, v) for a, v in zip(graph.in_avals, given, strict=True)]
             outputs = _lower(builder, graph, values, ids, leave=True, apart=apart)
-            func.ReturnOp([builder.tensor(v).value for v in outputs])
+            tensors = [builder.tensor(v) for v in outputs]
+            func.ReturnOp([t.value for t in (placed(tensors) if settled else tensors)])
         marks = dict.fromkeys(donated, "iree.abi.consume")
         if workspace:
             marks[len(arguments)] = "iree.abi.transients"
@@ -102,23 +103,11 @@ def add_function(
 def lower(
     graph: Graph, *, tiled: bool = True, apart: bool = False, strict: bool = True, choices: Choices | None = None
 ) -> bytes:
-    """`build` as MLIR bytecode, which any MLIR context reads; for CPUs with a workspace where one pays."""
-    workspace = tiled and has_workspace(graph)
-    module = build(graph, tiled=tiled, apart=apart, strict=strict, choices=choices, workspace=workspace)
+    """`build` as MLIR bytecode, which any MLIR context reads."""
+    module = build(graph, tiled=tiled, apart=apart, strict=strict, choices=choices, allocates=tiled)
     out = BytesIO()
     module.operation.write_bytecode(out)
     return out.getvalue()
-
-
-def has_workspace(graph: Graph) -> bool:
-    """Whether the caller brings memory for what is computed in between: it is more than a little, and of known size.
-
-    The runtime's own memory for this is fresh from the system at each call of worker threads if it is more than 64 MB:
-    attention of 1024 tokens spent 53 ms in the system to get it and 31 ms in its kernels. To bring it takes 0.2 us.
-    """
-    nested = any(isinstance(v, Graph) for n in graph.nodes for v in n.params.values())
-    static = all(a.static for a in graph.in_avals)
-    return static and not nested and sum(size_of(n) for n in graph.nodes) >= WORKSPACE
 
 
 def _lower(
