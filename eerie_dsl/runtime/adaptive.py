@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from time import perf_counter
+
+import numpy as np
 
 from eerie_dsl.runtime.buffer import Buffer
 from eerie_dsl.runtime.executable import Executable
@@ -61,9 +62,9 @@ class Adaptive:
         if len(pooled) == TRIALS and min(pooled) > LONG:
             self._choose(pooled=True, calls=int(MOST / LONG))
         elif not self._plan and inline[1:] and pooled[1:]:
-            ways = median(inline[1:]), median(pooled[1:])
-            chosen = ways[1] < CLEARLY * ways[0]
-            self._choose(chosen, int(self._pause / max(ways[chosen], 1e-6)))
+            alone, shared = float(np.median(inline[1:])), float(np.median(pooled[1:]))
+            chosen = shared < CLEARLY * alone
+            self._choose(chosen, int(self._pause / max(shared if chosen else alone, 1e-6)))
             self._pause = min(2 * self._pause, MOST)
         return results
 
