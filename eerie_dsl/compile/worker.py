@@ -122,13 +122,13 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
             module = _lowered(kind, payload, sources, flags, choices=choices)
         if kind in ("text", "kernels"):
             return ("text", module)
-        result = driver.compile(module, flags, on_phase)
+        result = driver.compile(module, flags, on_phase, trusting=kind == "graph")
         if kind in ("graph", "functions") and not choices:
             for rung, more, apart in _RUNGS:
                 if result.vmfb is not None:
                     break
                 module = _lowered(kind, payload, sources, flags, apart=apart)
-                again = driver.compile(module, (*flags, *more), on_phase)
+                again = driver.compile(module, (*flags, *more), on_phase, trusting=kind == "graph")
                 if again.vmfb is not None:
                     result = again._replace(rung=rung)
     except frames.Closed:

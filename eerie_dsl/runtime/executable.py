@@ -22,7 +22,7 @@ Arguments = binding.VmVariantList
 class Executable:
     """A function of a compiled program. Calls from several threads run side by side.
 
-    A call takes about 3 µs for a small kernel; the arguments are trusted to have the types that it was compiled for,
+    A call takes about 2.5 µs for a small kernel; the arguments are trusted to have the types that it was compiled for,
     as far as the program does not check them itself.
 
     Args:

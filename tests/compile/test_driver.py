@@ -53,6 +53,14 @@ def chain(driver: Driver) -> Compiled:
     return driver.compile(CHAIN, FLAGS)
 
 
+def test_only_what_trusts_its_callers_does_not_look_at_arguments(driver: Driver, chain: Compiled) -> None:
+    trusting = driver.compile(CHAIN, FLAGS, trusting=True)
+    assert trusting.vmfb is not None
+    assert chain.vmfb is not None
+    assert (b"hal.buffer_view.assert" in chain.vmfb, b"hal.buffer_view.assert" in trusting.vmfb) == (True, False)
+    assert trusting.kernels == chain.kernels
+
+
 def test_kernels_tell_where_they_run_and_what_was_fused_into_them(chain: Compiled) -> None:
     product, rowsum, dynamic = (Dispatched(*k) for k in chain.kernels)
     assert product.sites == ((0,), (1,), (2,))

@@ -17,9 +17,13 @@ class Refusing:
         self.refusals = refusals
         self.modules: list[bytes] = []
         self.flags: list[tuple[str, ...]] = []
+        self.trusting: set[bool] = set()
 
-    def compile(self, module: bytes, flags: Sequence[str], on_phase: Callable[[str], None]) -> Compiled:
+    def compile(
+        self, module: bytes, flags: Sequence[str], on_phase: Callable[[str], None], *, trusting: bool
+    ) -> Compiled:
         self.modules.append(module)
+        self.trusting.add(trusting)
         self.flags.append(tuple(flags))
         code = None if len(self.modules) <= self.refusals else b"code"
         return Compiled(code, (), (), "vectorising kernels", "", 0.0)
@@ -42,6 +46,7 @@ def test_what_is_refused_in_one_piece_is_tried_with_less_fusion() -> None:
     assert done[4] == "operations with one user fused"
     assert driver.modules[0] == driver.modules[1]
     assert len(driver.flags[1]) == len(driver.flags[0]) + 1
+    assert driver.trusting == {True}
 
 
 def test_then_with_one_kernel_for_each_operation() -> None:
