@@ -24,15 +24,25 @@ def kernel(
     body: Callable[[list[ir.Value], list[ir.Value]], None],
     workgroups: int = 1,
 ) -> list[Tensor]:
-    """One dispatch.
+    """One dispatch of `executable`."""
+    return dispatch(executable([o.aval for o in operands], outs, body, workgroups), operands, outs)
+
+
+def executable(
+    ins: Sequence[Aval],
+    outs: Sequence[Aval],
+    body: Callable[[list[ir.Value], list[ir.Value]], None],
+    workgroups: int = 1,
+) -> str:
+    """A kernel, to be dispatched under the name that this gives.
 
     Args:
-        operands: what it reads.
+        ins: types of what it reads.
         outs: types of its results.
         body: ``body(read, written)`` emits the kernel, for memory of one dimension behind each operand and result.
         workgroups: how many times the kernel runs, maybe at the same time; `workgroup` tells which one it is.
     """
-    flags = ["ReadOnly"] * len(operands) + [""] * len(outs)
+    flags = ["ReadOnly"] * len(ins) + [""] * len(outs)
     bindings = ", ".join(f"#hal.pipeline.binding<storage_buffer{', ' if f else ''}{f}>" for f in flags)
     layout = ir.Attribute.parse(f"#hal.pipeline.layout<bindings = [{bindings}]>")
     space = ir.Attribute.parse("#hal.descriptor_type<storage_buffer>")
@@ -52,7 +62,7 @@ def kernel(
         inner = _op("builtin.module", regions=1)
         with ir.InsertionPoint(inner.regions[0].blocks.append()), ir.InsertionPoint(_entry(name)):
             memory = []
-            for place, (aval, flag) in enumerate(zip([*(o.aval for o in operands), *outs], flags, strict=True)):
+            for place, (aval, flag) in enumerate(zip([*ins, *outs], flags, strict=True)):
                 attributes = {
                     "layout": layout,
                     "binding": _index_attr(place),
@@ -64,9 +74,14 @@ def kernel(
                 zero = arith.constant(ir.IndexType.get(), 0)
                 kind = ir.MemRefType.get([aval.size], element_type(aval.dtype), None, space)
                 memory.append(_op("hal.interface.binding.subspan", attributes, [zero], [kind]).result)
-            body(memory[: len(operands)], memory[len(operands) :])
+            body(memory[: len(ins)], memory[len(ins) :])
             func.ReturnOp([])
         _op("hal.executable.source_end")
+    return name
+
+
+def dispatch(name: str, operands: Sequence[Tensor], outs: Sequence[Aval]) -> list[Tensor]:
+    """The results of a kernel for some operands."""
     attributes = {
         "entry_points": ir.ArrayAttr.get([ir.SymbolRefAttr.get([name, name])]),
         "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, len(operands), 0, 0]),
