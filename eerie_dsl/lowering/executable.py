@@ -17,6 +17,10 @@ BINDINGS = 30
 WORKGROUPS = 16
 """Parts of a kernel that cores work on at the same time."""
 
+_READ_ONLY, _INDIRECT = 1, 2
+"""What is known of a binding. One that is not indirect has the program record its commands anew in each call, for all
+of its kernels: a sum of one row took 4.0 us then, and 3.5 with commands that are recorded once."""
+
 
 def kernel(
     operands: Sequence[Tensor],
@@ -42,9 +46,10 @@ def executable(
         body: ``body(read, written)`` emits the kernel, for memory of one dimension behind each operand and result.
         workgroups: how many times the kernel runs, maybe at the same time; `workgroup` tells which one it is.
     """
-    flags = ["ReadOnly"] * len(ins) + [""] * len(outs)
-    bindings = ", ".join(f"#hal.pipeline.binding<storage_buffer{', ' if f else ''}{f}>" for f in flags)
-    layout = ir.Attribute.parse(f"#hal.pipeline.layout<bindings = [{bindings}]>")
+    flags = [_READ_ONLY | _INDIRECT] * len(ins) + [_INDIRECT] * len(outs)
+    words = {_READ_ONLY | _INDIRECT: '"ReadOnly|Indirect"', _INDIRECT: "Indirect"}
+    bindings = ", ".join(f"#hal.pipeline.binding<storage_buffer, {words[f]}>" for f in flags)
+    layout = ir.Attribute.parse(f"#hal.pipeline.layout<bindings = [{bindings}], flags = Indirect>")
     space = ir.Attribute.parse("#hal.descriptor_type<storage_buffer>")
     module = ir.InsertionPoint.current.block.owner
     while module.parent is not None:
@@ -68,9 +73,8 @@ def executable(
                     "binding": _index_attr(place),
                     "alignment": _index_attr(aval.dtype.itemsize),  # an operand may be a row of something larger
                     "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 0]),
+                    "descriptor_flags": ir.IntegerAttr.get(ir.IntegerType.get_signless(32), flag),
                 }
-                if flag:
-                    attributes["descriptor_flags"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 1)
                 zero = arith.constant(ir.IndexType.get(), 0)
                 kind = ir.MemRefType.get([aval.size], element_type(aval.dtype), None, space)
                 memory.append(_op("hal.interface.binding.subspan", attributes, [zero], [kind]).result)

@@ -208,3 +208,10 @@ def test_a_kernel_is_located_at_all_of_its_operations() -> None:
     sums = [k for k, n in enumerate(graph.nodes) if n.op is reduce_sum]
     assert len(sums) == 2
     assert all(f'"n{k}"' in text for k in sums)
+
+
+def test_commands_are_recorded_once() -> None:
+    """Memory that a kernel reaches by what a call brings: else the program records its commands in each call."""
+    bindings = [line for line in lowered(eerie.softmax, data(64, 100)).splitlines() if "binding.subspan" in line]
+    assert len(bindings) == 2
+    assert all("Indirect)" in line or 'Indirect")' in line for line in bindings)
