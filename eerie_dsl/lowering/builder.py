@@ -65,6 +65,7 @@ class Builder:
         self.loc = ir.Location.unknown()
         self.source: Source | None = None  # of the operation that is being lowered
         self.sizes: dict[str, ir.Value] = {}  # the arguments' dimensions
+        self.executables: dict[Any, str] = {}  # those that several operations may be dispatches of
         self._begin = ir.InsertionPoint.current.block
         self._holds: Scalar | None = None
 

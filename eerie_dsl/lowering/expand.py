@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count, repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.passes import order
 from eerie_dsl.ir.primitive import Primitive
 from eerie_dsl.ir.scope import tracing
 
+Places: TypeAlias = dict[int, tuple[int, ...]]
+"""By the id of a node, the places in ``graph.walk()`` of the nodes of the recorded graph that it comes from."""
 
-def expand(graph: Graph) -> tuple[Graph, dict[int, int]]:
+
+def expand(graph: Graph) -> tuple[Graph, Places]:
     """The graph with each primitive that has no lowering of its own replaced by its `Primitive.decompose`.
 
     Returns:
-        The graph, and for each of its nodes, by id, the place in ``graph.walk()`` of the node that it comes from.
+        The graph, and where its nodes come from.
     """
-    places: dict[int, int] = {}
+    places: Places = {}
     with tracing("lowering"):  # what decompositions record belongs together, and their numbers are literals
         return _expanded(graph, count(), places), places
 
 
-def _expanded(graph: Graph, numbers: Iterator[int], places: dict[int, int]) -> Graph:
+def _expanded(graph: Graph, numbers: Iterator[int], places: Places) -> Graph:
     new: dict[int, Any] = {id(n): n for n in graph.inputs}
     for node in graph.nodes:
         number = next(numbers)
@@ -36,14 +39,14 @@ def _expanded(graph: Graph, numbers: Iterator[int], places: dict[int, int]) -> G
     return order(Graph.of(graph.inputs, [new[id(n)] for n in graph.outputs]))
 
 
-def _replaced(node: Node, operands: Sequence[Any], params: dict[str, Any], number: int, places: dict[int, int]) -> Any:
+def _replaced(node: Node, operands: Sequence[Any], params: dict[str, Any], number: int, places: Places) -> Any:
     op = node.op
     assert op is not None
     if operands and isinstance(operands[0], tuple):  # of a decomposition with several results
         return operands[0][params["index"]]
     if type(op).lower is not Primitive.lower:
         same = Node(op, tuple(operands), params, node.aval, node.source)
-        places[id(same)] = number
+        places[id(same)] = (number,)
         return same
     found = op.decompose(*operands, **params)
     results = found if isinstance(found, tuple) else (found,)

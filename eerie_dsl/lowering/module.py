@@ -10,15 +10,17 @@ from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from eerie_dsl.ir.graph import Graph, Node
+from eerie_dsl.ir.passes import order
 from eerie_dsl.ir.primitive import Absorbs
 from eerie_dsl.ir.size import likely
 from eerie_dsl.lowering.allocation import has_workspace, is_settled, placed
 from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
-from eerie_dsl.lowering.expand import expand
+from eerie_dsl.lowering.expand import Places, expand
 from eerie_dsl.lowering.inplace import take_over, takeovers
 from eerie_dsl.lowering.order import ordered
 from eerie_dsl.lowering.recompute import recomputed
+from eerie_dsl.lowering.row_clusters import clustered
 from eerie_dsl.lowering.sizes import known_sizes
 from eerie_dsl.lowering.steady import steady
 from eerie_dsl.lowering.tuned import Choices, choose
@@ -72,7 +74,10 @@ def add_function(
     donated = graph.donated
     workspace, settled = allocates and has_workspace(graph), allocates and is_settled(graph)
     graph, ids = expand(graph)
-    graph = ordered(turned(graph, ids))
+    graph = turned(graph, ids)
+    if tiled and not apart:
+        graph = order(_with_row_kernels(Graph(graph.inputs, graph.nodes, graph.outputs, donated), ids))
+    graph = ordered(graph)
     graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated)
     with ir.InsertionPoint(module.body):
         arguments = [tensor_type(a) for a in graph.in_avals]
@@ -114,7 +119,7 @@ def _lower(
     b: Builder,
     graph: Graph,
     arguments: Sequence[Value],
-    ids: dict[int, int],
+    ids: Places,
     *,
     leave: bool = False,
     apart: bool = False,
@@ -160,6 +165,12 @@ def _lower(
         for nodes, tensors in [(others, rest), *((t.outputs, found) for t, found in zip(last, taken, strict=True))]:
             values.update(zip(map(id, nodes), tensors, strict=True))
     return [values[id(n)] for n in graph.outputs]
+
+
+def _with_row_kernels(graph: Graph, ids: Places) -> Graph:
+    last = takeovers(graph)
+    together = {id(n): -1 - k for k, t in enumerate(last) for n in t.outputs}
+    return clustered(graph, materialised(graph, together), set(together), ids)
 
 
 def _owned(b: Builder, value: Value) -> Value:
@@ -276,8 +287,8 @@ def materialised(graph: Graph, together: Mapping[int, int] | None = None) -> set
     return kept
 
 
-def _location(node: Node, number: int) -> ir.Location:
+def _location(node: Node, numbers: tuple[int, ...]) -> ir.Location:
     source = node.source
-    if source is None:
-        return ir.Location.name(f"n{number}")
-    return ir.Location.name(f"n{number}", ir.Location.file(source.file, source.line, 0))
+    line = None if source is None else ir.Location.file(source.file, source.line, 0)
+    names = [ir.Location.name(f"n{number}", line) for number in numbers]
+    return names[0] if len(names) == 1 else ir.Location.fused(names)

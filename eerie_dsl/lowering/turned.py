@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from eerie_dsl.ir.graph import Graph, Node, rebuild
+from eerie_dsl.lowering.expand import Places
 from eerie_dsl.ops.contraction import dot, free
 from eerie_dsl.ops.shape import transpose
 
 
-def turned(graph: Graph, places: dict[int, int]) -> Graph:
+def turned(graph: Graph, places: Places) -> Graph:
     """The graph where a product that only a transpose uses is computed in that order, its operands changing places.
 
     The gradient of ``x @ w`` by ``w`` is recorded as the transpose of a product.

@@ -16,8 +16,11 @@ from eerie_dsl.ir.primitive import Cotangents, Primitive
 from eerie_dsl.ops.arithmetic import divide, multiply
 from eerie_dsl.ops.base import NUMERIC, REAL, check_dtype
 from eerie_dsl.ops.cast import cast
-from eerie_dsl.ops.comparison import equal
-from eerie_dsl.ops.shape import Axes, Batched, broadcast, check_axes, front, shifted
+from eerie_dsl.ops.comparison import equal, is_nan
+from eerie_dsl.ops.constant import like
+from eerie_dsl.ops.logical import logical_or
+from eerie_dsl.ops.selection import select
+from eerie_dsl.ops.shape import Axes, Batched, broadcast, check_axes, front, iota, shifted
 
 
 class Reduction(Primitive):
@@ -222,7 +225,6 @@ class ReduceAll(Reduction):
 class ArgExtremum(Primitive):
     """The index (int64) along ``axis`` of the first element that attains the extremum, of the first NaN if any."""
 
-    absorbs = "elements"
     differentiable = False
     extremum: ClassVar[Extremum]
     find: ClassVar[Callable[..., Any]]
@@ -240,26 +242,14 @@ class ArgExtremum(Primitive):
     def reference(self, x: Any, *, axis: int) -> Any:
         return np.asarray(type(self).find(x, axis))
 
-    def lower(self, b: Any, x: Any, *, out: Aval, axis: int) -> Any:
-        if out.size == 0:
-            return b.splat(out, 0)
-        count = x.aval.shape[axis]
-        best = self.extremum.lower(b, x, out=out.with_dtype(x.aval.dtype), axes=(axis,))
-        kept = tuple(a for a in range(x.aval.ndim) if a != axis)
-        narrow = int32 if count < 1 << 31 else int64
-        last = np.iinfo(narrow.numpy).max
-        place = b.index(x.aval.with_dtype(narrow), axis)
-
-        def body(s: Any, element: Any, best: Any, place: Any, first: Any) -> Any:
-            found = s.compare("eq", element, best)
-            if element.dtype.kind == "float":
-                found = s.bit_or(found, s.is_nan(element))
-            return s.minimum(first, s.select(found, place, last))
-
-        every = tuple(range(x.aval.ndim))
-        operands = [(x, every), (best, kept), (place, every)]
-        first = b.generic(out.with_dtype(narrow), x.aval.shape, operands, kept, body, last)
-        return b.map(out, lambda s, element: s.cast(element, int64), first)
+    def decompose(self, x: Node, *, axis: int) -> Node:
+        narrow = int32 if x.shape[axis] < 1 << 31 else int64
+        found = equal(x, spread(self.extremum(x, axes=(axis,)), x, (axis,)))
+        if x.dtype.kind == "float":
+            found = logical_or(found, is_nan(x))
+        place = iota(shape=x.shape, dtype=narrow, axis=axis)
+        last = like(place, int(np.iinfo(narrow.numpy).max))
+        return cast(reduce_min(select(found, place, last), axes=(axis,)), dtype=int64)
 
     def rowwise(self, rows: Sequence[int | None], row: int, *avals: Aval, **params: Any) -> bool:
         return True

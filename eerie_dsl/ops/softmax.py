@@ -46,7 +46,9 @@ class Softmax(Primitive):
         # Twice, for two kernels: writing the powers to memory and reading them takes longer.
         total = reduce_sum(exp(subtract(x, _spread(largest, x, axes))), axes=axes)
         powers = exp(subtract(x, _spread(largest, x, axes)))
-        return divide(powers, _spread(select(equal(total, like(total, 0)), like(total, 1), total), x, axes))
+        # The total is 0, between 1 and the count, or no finite number: to multiply gives what to divide gives.
+        inverse = divide(like(total, 1), select(equal(total, like(total, 0)), like(total, 1), total))
+        return multiply(powers, _spread(inverse, x, axes))
 
     def vjp(self, ct: Node, out: Node, x: Node, *, axes: Axes) -> Cotangents:
         part = multiply(ct, out)

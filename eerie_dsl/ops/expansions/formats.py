@@ -55,11 +55,14 @@ def nearest(s: Any, x: Any, factor: float = 1.0) -> tuple[Any, Any]:
     return s.sub(s.bits(shifted), f.magic_bits), s.sub(shifted, f.magic)
 
 
-def nearest_power(s: Any, x: Any, factor: float) -> tuple[Any, Any]:
-    """2**n and n as floats, n the integer nearest to ``x * factor``; for exponents of normal numbers."""
+def nearest_power(s: Any, x: Any, factor: float, *, bounded: bool = False) -> tuple[Any, Any]:
+    """2**n and n as floats, n the integer nearest to ``x * factor``, or if ``bounded`` at most the largest exponent;
+    for exponents of normal numbers, and the next smaller one, for which the first is 0."""
     f = format_of(x)
     shift = f.magic + f.bias  # the low bits of the sum are then those of the exponent, bias and all
     shifted = s.fma(x, factor, shift)
+    if bounded:
+        shifted = s.select(s.compare("gt", shifted, shift + f.bias), shift + f.bias, shifted)
     return s.bitcast(s.shift_left(s.bits(shifted), f.fraction), f.dtype), s.sub(shifted, shift)
 
 
