@@ -16,6 +16,7 @@ from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.expand import expand
 from eerie_dsl.lowering.inplace import take_over, takeovers
+from eerie_dsl.lowering.narrowed import narrowed
 from eerie_dsl.lowering.order import ordered, size_of
 from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.sizes import known_sizes
@@ -72,7 +73,7 @@ def add_function(
     """Lower ``graph`` to a function at the end of a module."""
     donated = graph.donated
     graph, ids = expand(graph)
-    graph = ordered(turned(graph, ids))
+    graph = ordered(turned(narrowed(graph, ids), ids))
     graph = Graph(graph.inputs, graph.nodes, graph.outputs, donated)
     with ir.InsertionPoint(module.body):
         arguments = [tensor_type(a) for a in graph.in_avals]
