@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from iree.compiler import ir
 
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import real_part
+from eerie_dsl.ir.dtypes import float32, real_part
 from eerie_dsl.lowering import schedule
+from eerie_dsl.lowering.strips import product_in_strips
 from eerie_dsl.lowering.values import Dim, Operand, Tensor, View, compose
 
 if TYPE_CHECKING:
@@ -88,11 +89,18 @@ def _scheduled(b: Builder, out: Aval, loops: Sequence[int], lhs: Operand, rhs: O
     if out.ndim == 1 and len(left[1]) > len(right[1]):
         left, right = right, left
     product = None
-    if out.static and left[0].aval.static and left[0].aval.dtype is right[0].aval.dtype is out.dtype:
-        product = schedule.recognised(loops, left[1], right[1], every, out.dtype)
+    dtype = left[0].aval.dtype
+    if out.static and left[0].aval.static and dtype is right[0].aval.dtype:
+        product = schedule.recognised(loops, left[1], right[1], every, out.dtype, dtype)
     if product is None:
         return _emit(b, out, loops, [lhs, rhs])
     layout = schedule.layout(product)
+    if product.narrow:
+        left = _widened(b, left)
+    if layout == "strips":
+        return product_in_strips(out, product, left[0], right[0])
+    if product.narrow:
+        right = _widened(b, right)
     if layout == "panels":
         return _in_panels(b, out, product, left, right[0])
     if layout == "rows":
@@ -112,11 +120,21 @@ def _in_panels(b: Builder, out: Aval, p: schedule.Product, x: Operand, w: Tensor
     return b.reshape(_emit(b, out.with_shape(sizes[:3]), sizes, operands, schedule.panel_tiles(p)), out)
 
 
+def _widened(b: Builder, operand: tuple[Tensor, Axes]) -> tuple[Tensor, Axes]:
+    """The same in float32."""
+    x, places = operand
+    return _copied(b, x, x.aval.with_dtype(float32), tuple(range(x.aval.ndim))), places
+
+
 def _copied(b: Builder, x: Tensor, out: Aval, dims: tuple[Dim, ...]) -> Tensor:
-    """``x`` read at ``dims``, in memory: in a region, or the compiler folds the copy into its reader again."""
+    """``x`` read at ``dims``, in memory, in the dtype of ``out``.
+
+    In a region, or the compiler folds the copy into its reader again.
+    """
 
     def copy(x: Tensor) -> list[Tensor]:
-        return [b.generic(out, out.shape, [(x, dims)], tuple(range(out.ndim)), lambda s, element: element)]
+        every = tuple(range(out.ndim))
+        return [b.generic(out, out.shape, [(x, dims)], every, lambda s, element: s.cast(element, out.dtype))]
 
     return b.region([x], [out], copy)[0]
 

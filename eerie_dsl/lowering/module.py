@@ -18,6 +18,7 @@ from eerie_dsl.lowering.bounds import Bounds
 from eerie_dsl.lowering.builder import Builder
 from eerie_dsl.lowering.expand import Places, expand
 from eerie_dsl.lowering.inplace import take_over, takeovers
+from eerie_dsl.lowering.narrowed import narrowed
 from eerie_dsl.lowering.order import ordered
 from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.row_clusters import clustered
@@ -74,7 +75,7 @@ def add_function(
     donated = graph.donated
     workspace, settled = allocates and has_workspace(graph), allocates and is_settled(graph)
     graph, ids = expand(graph)
-    graph = turned(graph, ids)
+    graph = turned(narrowed(graph, ids), ids)
     if tiled and not apart:
         graph = order(_with_row_kernels(Graph(graph.inputs, graph.nodes, graph.outputs, donated), ids))
     graph = ordered(graph)

@@ -11,12 +11,15 @@ from typing import Literal, NamedTuple
 
 from iree.compiler import ir
 
-from eerie_dsl.ir.dtypes import DType, float32
+from eerie_dsl.ir.dtypes import DType, bfloat16, float16, float32, int8, int32, uint8
 
 Axes = tuple[int, ...]
 
 PANEL = 32
 """Columns that lie together in a packed matrix."""
+
+BYTES = (int8, uint8)
+"""Dtypes of which float32 adds up some hundred products without rounding."""
 
 
 class Tiles(NamedTuple):
@@ -43,6 +46,7 @@ class Product(NamedTuple):
 
     ``w`` is stored ``(n, k)``, as the weights of a linear layer are, when ``transposed``, else ``(k, n)``. ``x`` is
     stored ``(k, m)``, as in the gradient of weights, when ``flipped``. With a ``batch``, all three have it in front.
+    ``narrow`` operands become float32 first.
     """
 
     m: int
@@ -51,12 +55,29 @@ class Product(NamedTuple):
     transposed: bool
     flipped: bool = False
     batch: int = 0
+    narrow: bool = False
 
 
-def recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType) -> Product | None:
-    """The product that these loops are, if there are rules for it; operands and result read at the loops given."""
-    if dtype is not float32:
-        return None
+def recognised(
+    sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType, operands: DType | None = None
+) -> Product | None:
+    """The product that these loops are, if there are rules for it; operands and result read at the loops given.
+
+    ``operands`` of another dtype than the result's are narrow. Of whole numbers only `strips` add up so few at a time
+    that nothing is rounded.
+    """
+    p = _recognised(sizes, x, w, out)
+    if p is None or operands in (None, dtype):
+        return p if dtype is float32 else None
+    p = p._replace(narrow=True)
+    if dtype is float32:
+        fits = operands in (float16, bfloat16)
+    else:
+        fits = dtype is int32 and operands in BYTES and _in_strips(p)
+    return p if fits and widened(p) else None
+
+
+def _recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes) -> Product | None:
     if len(sizes) == 2 and (x, out) == ((1,), (0,)) and w in ((0, 1), (1, 0)):
         return Product(0, sizes[0], sizes[1], transposed=w == (0, 1))
     if len(sizes) == 3 and (x, out) == ((0, 2), (0, 1)) and w in ((1, 2), (2, 1)):
@@ -65,22 +86,61 @@ def recognised(sizes: Sequence[int], x: Axes, w: Axes, out: Axes, dtype: DType) 
         return Product(sizes[0], sizes[1], sizes[2], transposed=False, flipped=True)
     if len(sizes) == 4 and x in ((0, 1, 3), (0, 3, 1)) and (w, out) == ((0, 3, 2), (0, 1, 2)):
         return Product(sizes[1], sizes[2], sizes[3], transposed=False, flipped=x == (0, 3, 1), batch=sizes[0])
+    if len(sizes) == 4 and (x, w, out) == ((0, 1, 3), (0, 2, 3), (0, 1, 2)):
+        return Product(sizes[1], sizes[2], sizes[3], transposed=True, batch=sizes[0])
     return None
 
 
-def layout(p: Product) -> Literal["as it is", "rows", "panels"]:
-    """How to copy the matrix before a product of many rows: not, as ``(k, n)``, or in panels of `PANEL` columns.
+def widened(p: Product) -> bool:
+    """Whether narrow operands become float32 in front: in each product, they take the compiler half the time. On one
+    core, in bfloat16: 1024x1024x1024 from 23.6 to 10.9 ms, 128x512x512 from 0.51 to 0.32, 32x512x512 from 0.14 to
+    0.10; of 4 rows from 22 to 38 us."""
+    return p.m >= 32 and p.k * p.n > 1 << 12
+
+
+def layout(p: Product) -> Literal["as it is", "strips", "rows", "panels"]:
+    """How the matrix is read: where it lies, in `strips`, or from a copy as ``(k, n)`` or in panels of `PANEL` columns.
 
     With a bias, from ``(n, k)``: as ``(k, n)`` 4096x384x384 went from 7.8 to 2.9 ms, 4096x1536x384 from 21.7 to 14.8,
     4096x384x1536 from 13.9 to 11.7 (in panels 3.1, 20.1, 12.6, as the bias is then a kernel of its own). Panels
-    win for matrices of a million elements: 1024x1024x1024 from 9.7 to 6.8 ms (as ``(k, n)`` 9.6), without bias
-    and from ``(k, n)`` from 14.5 to 5.6; 512x768x3072 from 11.0 to 9.4 (12.0).
+    win for matrices of a million elements times more than that: 2048x2048x2048, on one core, takes 93 ms in panels and
+    127 in strips.
     """
+    if _in_strips(p):
+        return "strips"
     if p.m < 256 or p.m % 8 or p.n % PANEL or p.flipped or p.batch:
         return "as it is"
-    if p.k * p.n >= 1 << 20:
+    if p.k * p.n >= _LARGE:
         return "panels"
     return "rows" if p.transposed else "as it is"
+
+
+_LARGE = 1 << 20
+
+
+def _in_strips(p: Product) -> bool:
+    """Whether to read the matrix in `strips`; a bias is then a kernel of its own. On one core:
+
+    Rows that are no multiple of 8 have no tiles: 196x1024x256 went from 0.84 to 0.48 ms, 49x4608x512 from 3.4 to 1.4,
+    1001x1024x1024 from 41 to 9.5. From ``(n, k)``, fewer than `layout` copies the matrix for: 128x3072x768 from 6.1 to
+    2.9, 128x384x384 from 0.19 to 0.17, 32x3072x768 from 1.44 to 0.8; for each of a batch, 12x128x64x128 from 0.146 to
+    0.117, 12x512x64x512 from 2.4 to 1.8. Large matrices, compared with panels: 1024x1024x1024 from 11.3 to 10.0, with
+    a bias 256x1024x4096 from 16.3 to 11.1; as they are, 128x768x3072 from 3.9 to 2.9. Narrow ones are not copied then.
+    """
+    if p.m <= 16 or p.n % PANEL or p.flipped or (p.transposed and p.k % 16):
+        return False
+    if p.narrow:
+        return True
+    if p.batch:
+        return p.transposed and p.m >= 64
+    if p.m % 8 or (p.transposed and p.m < 256):
+        return True
+    return p.m >= 64 and p.k * p.n >= _LARGE >= p.m * p.k
+
+
+def strip_rows(p: Product) -> int:
+    """Rows that are multiplied with a strip at a time: with two vectors for each, they stay in 32 registers."""
+    return _divisor(p.m, (8, 7, 6, 5)) or min(p.m, 8)
 
 
 def panel_tiles(p: Product) -> Tiles:
@@ -91,7 +151,7 @@ def panel_tiles(p: Product) -> Tiles:
 def tiles(p: Product) -> Tiles | None:
     """Tiles for a product in place."""
     if p.batch:
-        return _batched_tiles(p)
+        return None if p.transposed else _batched_tiles(p)
     if p.flipped:
         return _flipped_tiles(p)
     if p.transposed:
@@ -156,8 +216,7 @@ def _batched_tiles(p: Product) -> Tiles | None:
 
 
 def _transposed_tiles(p: Product) -> Tiles | None:
-    """Rows times ``(n, k)``. 128x384x1536 from 442 to 393 us, 128x384x384 from 125 to 113, 128x1536x384 from 430 to
-    397; with 8 rows or fewer the compiler's choice is better."""
+    """Rows times ``(n, k)`` that are not read in `strips`; with 8 rows or fewer the compiler's choice is better."""
     fits = 16 <= p.m <= 128 and p.m % 16 == 0 and p.n % 16 == 0 and p.k % 16 == 0
     rows, columns = _divisor(p.m, (64, 16)), _divisor(p.n, (64, 16))
     return Tiles((rows, columns, 0), (16, 16, 0), (0, 0, 16)) if fits else None

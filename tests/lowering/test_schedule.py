@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import float32, float64
+from eerie_dsl.ir.dtypes import bfloat16, float16, float32, float64, int8, int16, int32
 from eerie_dsl.ir.graph import Node
 from eerie_dsl.lowering import build
 from eerie_dsl.lowering.schedule import PANEL, Product, Tiles, layout, panel_tiles, recognised, tiles
@@ -26,6 +26,10 @@ def test_vector_tiles_divide_the_sizes() -> None:
         p = Product(m, n, k, transposed)
         if m == 0 and transposed:  # each row is summed up on its own, so that any number of them may lie together
             assert tiles(p) == (None if k % 64 else Tiles((max(n // 16, 1), 0), (1, 0), (0, 64)))
+            continue
+        if layout(p) == "strips":
+            assert n % PANEL == 0, p
+            assert not transposed or k % 16 == 0, p
             continue
         if layout(p) == "panels":
             found, sizes = panel_tiles(p), [m, n // PANEL, PANEL, k]
@@ -51,8 +55,20 @@ def test_only_what_was_measured_is_recognised() -> None:
     batched = Product(4, 5, 7, transposed=False, batch=2)
     assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 3, 2), (0, 1, 2), float32) == batched
     assert recognised((2, 4, 5, 7), (0, 3, 1), (0, 3, 2), (0, 1, 2), float32) == batched._replace(flipped=True)
-    assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 2, 3), (0, 1, 2), float32) is None
+    assert recognised((2, 4, 5, 7), (0, 1, 3), (0, 2, 3), (0, 1, 2), float32) == batched._replace(transposed=True)
+    assert recognised((2, 4, 5, 7), (0, 3, 1), (0, 2, 3), (0, 1, 2), float32) is None
     assert recognised((4, 5, 7), (2, 0), (2, 1), (0, 1), float32) == Product(4, 5, 7, transposed=False, flipped=True)
+
+
+def test_narrow_operands_are_recognised_where_making_them_wider_pays() -> None:
+    loops, places = (64, 128, 256), ((0, 2), (2, 1), (0, 1))
+    for dtype in (float16, bfloat16):
+        assert recognised(loops, *places, float32, dtype) == Product(64, 128, 256, transposed=False, narrow=True)
+        assert recognised((8, 128, 256), *places, float32, dtype) is None
+    assert recognised(loops, *places, int32, int8) == Product(64, 128, 256, transposed=False, narrow=True)
+    assert recognised((64, 100, 256), *places, int32, int8) is None  # which no strips fit
+    assert recognised(loops, *places, int32, int16) is None  # whose products float32 rounds
+    assert recognised(loops, *places, int32, int32) is None
 
 
 def _linear(x: Node, w: Node) -> Node:
@@ -66,9 +82,9 @@ def _linear(x: Node, w: Node) -> Node:
         (matmul, ((512, 256), (256,)), "vector_reduction = [0, 64]"),
         (matmul, ((1, 1, 256), (256, 256)), "distribution = [256, 0]"),
         (matmul, ((4, 2, 8, 40), (40, 96)), "distribution = [64, 32, 0]"),
-        (_linear, ((1, 128, 384), (384, 384)), "distribution = [64, 64, 0]"),
+        (_linear, ((1, 16, 384), (384, 384)), "distribution = [16, 64, 0]"),
         (_linear, ((2, 128, 384), (384, 384)), "vector_common_parallel = [8, 32, 0]"),
-        (_linear, ((512, 1024), (1024, 1024)), "vector_common_parallel = [8, 1, 32, 0]"),
+        (_linear, ((2048, 1024), (1024, 1024)), "vector_common_parallel = [8, 1, 32, 0]"),
     ],
 )
 def test_products_carry_tiles_for_cpus_only(
