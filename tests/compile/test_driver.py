@@ -100,6 +100,24 @@ def test_a_refusal_leaves_the_driver_usable(driver: Driver) -> None:
     assert driver.compile(CHAIN, FLAGS).vmfb is not None
 
 
+@pytest.mark.parametrize(("target", "after_each_pass"), [("x86-64", False), ("vmvx", True), ("vulkan", True)])
+def test_programs_for_cpus_are_verified_where_phases_end_only(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, target: str, after_each_pass: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        driver._library, "ireeCompilerInvocationSetVerifyIR", lambda invocation, verify: asked.append(verify)
+    )
+    assert driver.compile(b"module {}\0", get_target(target).all_flags).vmfb is not None
+    assert asked == [after_each_pass]
+
+
+def test_a_module_that_cannot_be_is_refused_before_any_pass(driver: Driver) -> None:
+    wrong = b"module { func.func @main(%x: tensor<4xf32>) -> tensor<8xf32> { return %x : tensor<4xf32> } }\0"
+    refused = driver.compile(wrong, FLAGS)
+    assert (refused.vmfb, refused.phase) == (None, "reading the module")
+
+
 Attempt = Callable[..., Compiled]
 
 

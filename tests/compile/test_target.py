@@ -33,6 +33,10 @@ def test_no_target_lets_the_compiler_narrow_64_bit_types() -> None:
         assert "--iree-input-demote-i64-to-i32=false" in target.all_flags
 
 
+def test_no_target_loads_the_dialects_of_other_libraries() -> None:
+    assert all("--iree-input-type=none" in target.all_flags for target in TARGETS.values())
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [
