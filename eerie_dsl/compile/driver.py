@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from iree.compiler import ir
 from iree.compiler.api import Invocation, Output, Session, Source, ctypes_dl
 
 from eerie_dsl.compile.diagnostics import Diagnostic, diagnostic
 from eerie_dsl.errors import CompileError
+from eerie_dsl.lowering.checks import drop_checks
 from eerie_dsl.lowering.kernels import KernelReader
 
 # Phases to stop at, with what the compiler does until it gets there. A stop costs next to nothing.
@@ -147,7 +147,9 @@ class Driver:
             if phase in KernelReader.PHASES:
                 reader.read(phase, taken(invocation.output_ir_bytecode))
             if phase == "hal" and trusting:
-                _drop_checks(invocation)
+                program = invocation.export_module()
+                drop_checks(program)
+                invocation.import_module(program)
             if phase == "end":
                 vmfb.append(taken(invocation.output_vm_bytecode))
 
@@ -221,21 +223,6 @@ class Driver:
     def _forget(self, flags: tuple[str, ...]) -> None:
         session, _ = self._sessions.pop(flags)
         session.close()
-
-
-def _drop_checks(invocation: Invocation) -> None:
-    module = invocation.export_module()
-    found = []
-
-    def visit(op: Any) -> Any:
-        if op.name in ("hal.buffer_view.assert", "hal.buffer.assert"):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    module.walk(visit)
-    for op in found:
-        op.erase()
-    invocation.import_module(module)
 
 
 def taken(write: Callable[[Output], None]) -> bytes:

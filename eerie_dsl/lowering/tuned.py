@@ -156,6 +156,8 @@ def _neighbour(owner: Any) -> str:
     if isinstance(owner, ir.Block):
         return "input"
     op = owner.operation
+    if op.name == "hal.tensor.alias":  # a result, and where to
+        return "func.return"
     if op.name != "linalg.generic":
         return str(op.name)
     return " ".join(

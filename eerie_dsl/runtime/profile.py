@@ -88,7 +88,9 @@ def replay(vmfb: bytes, views: Sequence[Buffer], *, pooled: bool, calls: int, se
     try:
         with tempfile.TemporaryDirectory(prefix="eerie-profile-", ignore_cleanup_errors=True) as folder:
             words = ["--module=program.vmfb", "--function=main", *_saved(vmfb, views, folder)]
-            words += [f"--device={'local-task' if pooled else 'local-sync'}", f"--device_allocator={ALLOCATOR}"]
+            # Without workers kernels may run while they are recorded, which the profiler does not see.
+            words += ["--device=local-task", f"--device_allocator={ALLOCATOR}"]
+            words += [] if pooled else ["--task_topology_group_count=1"]
             found, dropped = _captured(words, folder, calls, _PATIENCE + 10 * calls * seconds)
             if dropped:
                 # The runtime keeps 4096 records until they are taken, by default at the end of a call.
