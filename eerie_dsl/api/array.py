@@ -24,7 +24,7 @@ from eerie_dsl.ops.composite import elementwise as ew
 from eerie_dsl.ops.composite.contraction import matmul
 from eerie_dsl.ops.composite.indexing import get_items, set_items
 from eerie_dsl.runtime import from_dlpack as _from_dlpack
-from eerie_dsl.runtime import to_numpy, unseen, view_of
+from eerie_dsl.runtime import lend, to_numpy, unseen
 
 
 def _binary(function: Callable[..., Node], swap: bool = False) -> Callable[[Array, ArrayLike], Array]:
@@ -135,7 +135,7 @@ class Array(Protocols):
 
     def lent(self) -> Any:
         """The device buffer, which somebody else will hold too."""
-        view = self._value = view_of(self.buffer())
+        view = self._value = lend(self.buffer())
         if self._node is not None:
             self._node.value = view
         return view

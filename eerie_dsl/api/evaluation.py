@@ -18,7 +18,7 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import float32
 from eerie_dsl.ir.graph import NO_PARAMS, Graph, Node, placeholder
 from eerie_dsl.ir.scope import state
-from eerie_dsl.runtime import from_numpy, to_numpy, view_of
+from eerie_dsl.runtime import from_numpy, lend, to_numpy
 from eerie_dsl.runtime.profile import tell, watchers
 
 SOFT = 48
@@ -108,7 +108,7 @@ def lent(node: Node) -> Any:
     Raises:
         DonatedError: its memory was given away.
     """
-    buffer = node.value = view_of(buffer_of(node))
+    buffer = node.value = lend(buffer_of(node))
     return buffer
 
 

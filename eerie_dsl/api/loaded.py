@@ -17,7 +17,7 @@ from eerie_dsl.compile.schedules import generation
 from eerie_dsl.config import config
 from eerie_dsl.ir.graph import Graph, Node
 from eerie_dsl.ir.passes import simplify
-from eerie_dsl.runtime import Adaptive, Executable, from_numpy, to_numpy, view_of
+from eerie_dsl.runtime import Adaptive, Direct, Executable, Unsuitable, from_numpy, lend, to_numpy
 from eerie_dsl.runtime.profile import tell, watchers
 
 Compiler = Callable[..., tuple[Program, CacheStatus]]
@@ -27,6 +27,9 @@ _KEPT = 1024
 
 _POOLED_NS = 15_000
 """Estimated work from which worker threads may pay for their wake-up."""
+
+_BRIEF_NS = 5_000
+"""Estimated work during which other Python threads wait, since to let them in takes as long."""
 
 _STEPS = 16
 """How much more work a step of a loop needs for that: threads wake up for each of its kernels, and its operands stay in
@@ -102,9 +105,11 @@ class Loaded:
             self.program, self.status = compiler(core, target, name=name)
             in_kernels = any(k.name.startswith("loop") for k in self.program.kernels)
             executable = Executable(self.program.vmfb, label=ref(self))
-            if heavy(graph, loops_in_kernels=in_kernels) and (os.cpu_count() or 1) > 1:
-                self._adaptive = Adaptive(executable, executable.on_workers())
-            self._run = (self._adaptive or executable).__call__  # without the detour over its type
+            work = _work(graph.typical, in_kernels)
+            alone = _direct(self.program, executable, core, work) or executable
+            if work > _POOLED_NS and (os.cpu_count() or 1) > 1:
+                self._adaptive = Adaptive(alone, executable.on_workers())
+            self._run = (self._adaptive or alone).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()
         self.run: Callable[[Sequence[Any]], list[Any]] = self if self._results else self._run
@@ -120,7 +125,26 @@ class Loaded:
         if not self._results:
             return computed  # type: ignore[no-any-return]
         # Some of them are one buffer, which nobody may write to.
-        return [view_of(computed[r] if r >= 0 else views[~r]) for r in self._results]
+        return [lend(computed[r] if r >= 0 else views[~r]) for r in self._results]
+
+
+def _direct(program: Program, executable: Executable, graph: Graph, work: float) -> Direct | None:
+    """The program as a list of kernels, where it is one that this machine can call."""
+    if program.straight is None:
+        return None
+    start, count, dispatches, scratch = program.straight
+    try:
+        return Direct(
+            executable,
+            program.vmfb[start : start + count],
+            dispatches,
+            scratch,
+            inputs=len(graph.inputs),
+            results=graph.out_avals,
+            brief=work <= _BRIEF_NS,
+        )
+    except Unsuitable:
+        return None
 
 
 class _Interpreted:
@@ -189,13 +213,16 @@ def _remember(graph: Graph, loaded: Loaded) -> Loaded:
     return loaded
 
 
-def heavy(graph: Graph, *, loops_in_kernels: bool = False) -> bool:
-    """Whether worker threads may pay for their wake-up. Those of a loop do so at each step, unless it is a kernel."""
-    return _work(graph.typical, loops_in_kernels) > _POOLED_NS
+def heavy(graph: Graph) -> bool:
+    """Whether worker threads may pay for their wake-up. Those of a loop do so at each step."""
+    return _work(graph.typical) > _POOLED_NS
 
 
 def _work(graph: Graph, whole: bool = False) -> float:
-    """A rough estimate of the work that threads could share at a time, in nanoseconds at 16 flops or 8 bytes each."""
+    """A rough estimate of the work that threads could share at a time, in nanoseconds at 16 flops or 8 bytes each.
+
+    Of a loop that is a step, unless the ``whole`` is a kernel.
+    """
     bodies = [g for n in graph.nodes if n.op and n.op.sequential for g in n.params.values() if isinstance(g, Graph)]
     if bodies and not whole:
         return max(map(_work, bodies)) / _STEPS

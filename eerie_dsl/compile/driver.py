@@ -17,6 +17,8 @@ from eerie_dsl.compile.diagnostics import Diagnostic, diagnostic
 from eerie_dsl.errors import CompileError
 from eerie_dsl.lowering.checks import drop_checks
 from eerie_dsl.lowering.kernels import KernelReader
+from eerie_dsl.lowering.module import ENTRY
+from eerie_dsl.lowering.straight import Straight, read_straight
 
 # Phases to stop at, with what the compiler does until it gets there. A stop costs next to nothing.
 PHASES = {
@@ -54,7 +56,8 @@ RUNGS = (
 
 
 class Compiled(NamedTuple):
-    """What a compilation gave; ``kernels`` are the fields of `Kernel`, ``phase`` is where it stopped."""
+    """What a compilation gave; ``kernels`` are the fields of `Kernel`, ``phase`` is where it stopped, ``straight`` is
+    `Program.straight`."""
 
     vmfb: bytes | None
     kernels: tuple[tuple[Any, ...], ...]
@@ -62,6 +65,7 @@ class Compiled(NamedTuple):
     phase: str
     rung: str
     seconds: float
+    straight: tuple[Any, ...] | None = None
 
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
@@ -142,6 +146,7 @@ class Driver:
     ) -> Compiled:
         reader = KernelReader()
         vmfb: list[bytes] = []
+        straight: list[Straight | None] = []
 
         def look(phase: str, invocation: Invocation) -> None:
             if phase in KernelReader.PHASES:
@@ -149,13 +154,17 @@ class Driver:
             if phase == "hal" and trusting:
                 program = invocation.export_module()
                 drop_checks(program)
+                straight.append(read_straight(program, ENTRY))
                 invocation.import_module(program)
             if phase == "end":
                 vmfb.append(taken(invocation.output_vm_bytecode))
 
         done, found, doing = self.go(module, flags, PHASES, on_phase, look)
         kernels = tuple(tuple(k) for k in reader.kernels()) if done else ()
-        return Compiled(vmfb[0] if done else None, kernels, found, doing, rung, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        if not done:
+            return Compiled(None, kernels, found, doing, rung, seconds)
+        return Compiled(vmfb[0], kernels, found, doing, rung, seconds, _placed(straight, vmfb[0]))
 
     def go(
         self,
@@ -223,6 +232,15 @@ class Driver:
     def _forget(self, flags: tuple[str, ...]) -> None:
         session, _ = self._sessions.pop(flags)
         session.close()
+
+
+def _placed(found: Sequence[Straight | None], vmfb: bytes) -> tuple[Any, ...] | None:
+    """The kernels in a row of a program, its library by where it is in there."""
+    for straight in filter(None, found):
+        start = vmfb.find(straight.library)
+        if start >= 0:
+            return (start, len(straight.library), *straight[1:])
+    return None
 
 
 def taken(write: Callable[[Output], None]) -> bytes:

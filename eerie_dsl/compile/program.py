@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -53,6 +54,8 @@ class Program:
         kernels: the native kernels, in the order in which they first run.
         warnings: what the compiler warned of.
         seconds: time that the compilation took.
+        straight: for a program that a list of few kernels is: where in it their library starts, how long that is, the
+            dispatches and the bytes of scratch memory (`eerie_dsl.lowering.straight`); else None.
     """
 
     __slots__ = ("_meta", "vmfb")
@@ -99,6 +102,11 @@ class Program:
     @property
     def seconds(self) -> float:
         return float(self.meta["seconds"])
+
+    @property
+    def straight(self) -> Sequence[Any] | None:
+        found: Sequence[Any] | None = self.meta["straight"]
+        return found
 
     def __repr__(self) -> str:
         return f"<program {self.name} for {self.target}: {len(self.kernels)} kernels, {len(self.vmfb)} bytes>"

@@ -342,8 +342,8 @@ def _converse(worker: Worker, job: _Job, end: float, progress: Progress) -> Any:
                 phase = words
             case ("text", text):
                 return text
-            case ("done", vmfb, kernels, found, rung, seconds):
-                return _program(job, vmfb, kernels, found, rung, seconds)
+            case ("done", vmfb, kernels, found, rung, seconds, straight):
+                return _program(job, vmfb, kernels, found, rung, seconds, straight)
             case ("refused", where, found):
                 said = [diagnostics.Diagnostic(*d) for d in found]
                 raise diagnostics.refused(job.name, job.target.name, where, said, worker.log(), job.lines)
@@ -358,7 +358,7 @@ def _converse(worker: Worker, job: _Job, end: float, progress: Progress) -> Any:
                 raise diagnostics.died(job.name, job.target.name, where, how, log)
 
 
-def _program(job: _Job, vmfb: bytes, kernels: Any, found: Any, rung: str, seconds: float) -> Program:
+def _program(job: _Job, vmfb: bytes, kernels: Any, found: Any, rung: str, seconds: float, straight: Any) -> Program:
     meta = {
         "name": job.name,
         "target": job.target.name,
@@ -367,6 +367,7 @@ def _program(job: _Job, vmfb: bytes, kernels: Any, found: Any, rung: str, second
         "kernels": kernels,
         "warnings": [message for severity, message, *_ in found if severity == "warning"],
         "seconds": round(seconds, 3),
+        "straight": straight,
     }
     return Program(vmfb, meta)
 

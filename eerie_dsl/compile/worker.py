@@ -144,7 +144,7 @@ def _answer(driver: Driver, job: tuple[Any, ...], replies: int) -> tuple[Any, ..
     diagnostics = tuple(map(tuple, result.diagnostics))
     if result.vmfb is None:
         return ("refused", result.phase, diagnostics)
-    return ("done", result.vmfb, result.kernels, diagnostics, result.rung, result.seconds)
+    return ("done", result.vmfb, result.kernels, diagnostics, result.rung, result.seconds, result.straight)
 
 
 def _static(driver: Driver, payload: Any, sources: Any, flags: Sequence[str], on_phase: Any) -> tuple[Any, ...]:

@@ -1,22 +1,25 @@
 """Devices, memory and loaded programs: the only door to `iree.runtime`."""
 
 from eerie_dsl.runtime.adaptive import Adaptive
+from eerie_dsl.runtime.block import ALIGNMENT
 from eerie_dsl.runtime.buffer import (
-    ALIGNMENT,
     Buffer,
     aligned_empty,
     allocate,
     array_of,
     from_numpy,
     from_scalar,
+    lend,
     to_numpy,
     unseen,
     view_of,
 )
 from eerie_dsl.runtime.device import Device, cpu, devices, probe
+from eerie_dsl.runtime.direct import Direct
 from eerie_dsl.runtime.dlpack import CPU as DLPACK_CPU
 from eerie_dsl.runtime.dlpack import from_dlpack, to_dlpack
 from eerie_dsl.runtime.executable import Executable
+from eerie_dsl.runtime.machine_code import Unsuitable
 from eerie_dsl.runtime.workspace import trim
 
 __all__ = [
@@ -25,7 +28,9 @@ __all__ = [
     "Adaptive",
     "Buffer",
     "Device",
+    "Direct",
     "Executable",
+    "Unsuitable",
     "aligned_empty",
     "allocate",
     "array_of",
@@ -34,6 +39,7 @@ __all__ = [
     "from_dlpack",
     "from_numpy",
     "from_scalar",
+    "lend",
     "probe",
     "to_dlpack",
     "to_numpy",

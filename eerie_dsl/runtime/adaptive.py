@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from eerie_dsl.runtime.buffer import Buffer
+from eerie_dsl.runtime.direct import Direct
 from eerie_dsl.runtime.executable import Executable
 
 LONG = 2e-3
@@ -36,8 +37,8 @@ class Adaptive:
 
     __slots__ = ("_left", "_pause", "_plan", "_run", "_times", "_ways", "pooled")
 
-    def __init__(self, inline: Executable, pooled: Executable) -> None:
-        self._ways = (inline, pooled)
+    def __init__(self, inline: Direct | Executable, pooled: Executable) -> None:
+        self._ways: tuple[Direct | Executable, Executable] = (inline, pooled)
         self._pause = FIRST
         self._choose(pooled=True, calls=0)
 

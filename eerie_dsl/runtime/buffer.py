@@ -18,33 +18,14 @@ from eerie_dsl.errors import DTypeError, ExchangeError, ExecutionError
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval, Shape
 from eerie_dsl.ir.dtypes import DType
+from eerie_dsl.runtime.block import ALIGNMENT, LARGEST, Block
 from eerie_dsl.runtime.device import binding, inline
+from eerie_dsl.runtime.elements import ELEMENT_TYPES
 
 # mypy knows nothing of the binding.
 Buffer: TypeAlias = Any
-"""A shaped, typed block of device memory: a `VmRef` to one that nobody outside Eerie has seen, as programs return, or
-an `iree.runtime.HalBufferView`, whose memory may be somebody else's too."""
-
-ALIGNMENT = 64
-
-_Types = binding.HalElementType
-ELEMENT_TYPES: dict[DType, int] = {
-    dtypes.bool_: int(_Types.BOOL_8),
-    dtypes.int8: int(_Types.SINT_8),
-    dtypes.int16: int(_Types.SINT_16),
-    dtypes.int32: int(_Types.SINT_32),
-    dtypes.int64: int(_Types.SINT_64),
-    dtypes.uint8: int(_Types.UINT_8),
-    dtypes.uint16: int(_Types.UINT_16),
-    dtypes.uint32: int(_Types.UINT_32),
-    dtypes.uint64: int(_Types.UINT_64),
-    dtypes.float16: int(_Types.FLOAT_16),
-    dtypes.bfloat16: int(_Types.BFLOAT_16),
-    dtypes.float32: int(_Types.FLOAT_32),
-    dtypes.float64: int(_Types.FLOAT_64),
-    dtypes.complex64: int(_Types.COMPLEX_64),
-    dtypes.complex128: int(_Types.COMPLEX_128),
-}
+"""A shaped, typed block of memory: a `Block`, a `VmRef` to memory of a device that nobody outside Eerie has seen, as
+programs return, or an `iree.runtime.HalBufferView`, whose memory may be somebody else's too."""
 
 _MEMORY = int(binding.MemoryType.DEVICE_LOCAL) | int(binding.MemoryType.HOST_VISIBLE)
 _USAGE = int(binding.BufferUsage.DEFAULT)
@@ -83,6 +64,8 @@ def from_numpy(array: NDArray[Any], dtype: DType, *, copy: bool | None = None) -
         except (TypeError, ValueError, BufferError):
             pass  # read-only, strided, empty, or bfloat16
         if copy is not False:
+            if 0 < array.nbytes <= LARGEST:
+                return _copied(array, dtype)
             try:
                 return _copy_in(_MEMORY, _USAGE, inline, array, ELEMENT_TYPES[dtype]).__iree_vm_ref__
             except (ValueError, BufferError, RuntimeError, MemoryError):
@@ -104,9 +87,17 @@ def _from_any(array: NDArray[Any], dtype: DType, copy: bool | None) -> Buffer:
             f"of native byte order, not empty, and aligned to {ALIGNMENT} bytes",
             hint="allow a copy, or allocate the array with aligned_empty",
         )
+    if 0 < plain.nbytes <= LARGEST:
+        return _copied(plain, dtype)
     view = allocate(Aval(plain.shape, dtype))
     np.copyto(_window(view, plain.shape, dtype), plain)
     return view.__iree_vm_ref__
+
+
+def _copied(array: NDArray[Any], dtype: DType) -> Block:
+    block = Block(array.shape, dtype, array.nbytes)
+    block.array()[...] = array
+    return block
 
 
 def _shareable(array: NDArray[Any]) -> bool:
@@ -143,13 +134,24 @@ def _window(view: Buffer, shape: Shape, dtype: DType) -> NDArray[Any]:
 
 
 def view_of(buffer: Buffer) -> Any:
-    """The buffer as the binding's buffer view, which has methods: what to keep of memory that others may see."""
-    return buffer if type(buffer) is _View else _cast(buffer)
+    """The buffer as the binding's buffer view, which has methods."""
+    kind = type(buffer)
+    if kind is Block:
+        return buffer.viewed()
+    return buffer if kind is _View else _cast(buffer)
+
+
+def lend(buffer: Buffer) -> Buffer:
+    """The buffer, as it is to be kept when others may see its memory."""
+    if type(buffer) is Block:
+        buffer.lent = True
+        return buffer
+    return view_of(buffer)
 
 
 def unseen(buffer: Buffer) -> bool:
     """Whether nobody outside Eerie has seen the memory."""
-    return type(buffer) is not _View
+    return not buffer.lent if type(buffer) is Block else type(buffer) is not _View
 
 
 def allocate(aval: Aval) -> Buffer:
@@ -192,7 +194,11 @@ def from_scalar(value: bool | int | float | complex, dtype: DType) -> Buffer:
 
 def to_numpy(view: Buffer, aval: Aval) -> NDArray[Any]:
     """A read-only NumPy array on the memory of ``view``, which it keeps alive."""
-    array = _window(view_of(view), aval.shape, aval.dtype)
+    if type(view) is Block:
+        view.lent = True
+        array = view.array()
+    else:
+        array = _window(view_of(view), aval.shape, aval.dtype)
     array.setflags(write=False)
     return array
 

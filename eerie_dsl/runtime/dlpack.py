@@ -9,8 +9,9 @@ import numpy as np
 from eerie_dsl.errors import DTypeError, ExchangeError, MissingProtocolError
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import dtype as dtype_of
-from eerie_dsl.runtime.buffer import ELEMENT_TYPES, Buffer, from_numpy, to_numpy, view_of
+from eerie_dsl.runtime.buffer import Buffer, from_numpy, lend, to_numpy, view_of
 from eerie_dsl.runtime.device import binding, inline
+from eerie_dsl.runtime.elements import ELEMENT_TYPES
 
 CPU = (1, 0)
 """What ``__dlpack_device__`` returns for arrays on the CPU."""
@@ -101,4 +102,4 @@ def to_dlpack(
     elif aval.dtype.kind == "uint":
         # Programs return integers without a sign.
         view = binding.HalBufferView(view_of(view).get_buffer(), aval.shape, ELEMENT_TYPES[aval.dtype])
-    return inline.create_dlpack_capsule(view_of(view), *CPU)
+    return inline.create_dlpack_capsule(view_of(lend(view)), *CPU)

@@ -16,8 +16,9 @@ import numpy as np
 
 from eerie_dsl.errors import ExecutionError
 from eerie_dsl.ir import dtypes
-from eerie_dsl.runtime.buffer import ELEMENT_TYPES, Buffer, view_of
+from eerie_dsl.runtime.buffer import Buffer, view_of
 from eerie_dsl.runtime.device import ALLOCATOR, binding
+from eerie_dsl.runtime.elements import ELEMENT_TYPES
 
 Watcher = Callable[[Any, Sequence[Buffer], float, float], None]
 
