@@ -14,11 +14,11 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple
 
-import numpy as np
 from iree.compiler import ir
 
 from eerie_dsl.errors import CompileError
 from eerie_dsl.ir.graph import Graph
+from eerie_dsl.lowering.folding import FOLDED
 from eerie_dsl.lowering.module import add_function, context
 from eerie_dsl.lowering.pools import leaf, operations
 
@@ -135,11 +135,14 @@ class _Reader:
         for op in operations(block):
             if op.name in ("util.return", "util.func.return"):
                 return list(op.operands)
+            operands = [self._values.get(v) for v in op.operands]
+            if op.name in FOLDED:
+                self._values[op.results[0]] = FOLDED[op.name](op, operands)
+                continue
             handler = _HANDLERS.get(op.name)
             if handler is None:
                 raise _decides(f"{op.name}")
-            results = handler(self, op, [self._values.get(v) for v in op.operands])
-            for result, value in zip(op.results, results, strict=True):
+            for result, value in zip(op.results, handler(self, op, operands), strict=True):
                 self._values[result] = value
         return []
 
@@ -222,12 +225,6 @@ class _Reader:
     def _kernel(self, op: Any, operands: list[Any]) -> list[Any]:
         return [leaf(op.attributes["entry_point"])]
 
-    def _constant(self, op: Any, operands: list[Any]) -> list[Any]:
-        value = op.attributes["value"]
-        if isinstance(value, ir.FloatAttr):
-            return [_float_bits(value.value, str(value.type))]
-        return [int(value.value) if isinstance(value, ir.IntegerAttr | ir.BoolAttr) else None]
-
     def _view(self, op: Any, operands: list[Any]) -> list[Any]:
         buffer, offset, length, *_ = operands
         return [_View(buffer.memory, buffer.offset + offset, length)]
@@ -238,28 +235,8 @@ class _Reader:
     def _nothing(self, op: Any, operands: list[Any]) -> list[Any]:
         return []
 
-    def _unsigned(self, op: Any, operands: list[Any]) -> list[Any]:
-        (value,) = operands
-        return [value & _mask(op.operands[0].type) & _mask(op.results[0].type)]
-
-    def _signed(self, op: Any, operands: list[Any]) -> list[Any]:
-        (value,), sign = operands, (_mask(op.operands[0].type) + 1) >> 1
-        return [((value & (2 * sign - 1)) ^ sign) - sign & _mask(op.results[0].type)]
-
-    def _shifted(self, op: Any, operands: list[Any]) -> list[Any]:
-        value, count = operands
-        return [(value & _mask(op.results[0].type)) >> count]
-
 
 _HANDLERS: dict[str, Callable[[_Reader, Any, list[Any]], list[Any]]] = {
-    "arith.bitcast": _Reader._same,
-    "arith.constant": _Reader._constant,
-    "arith.extsi": _Reader._signed,
-    "arith.extui": _Reader._unsigned,
-    "arith.index_cast": _Reader._signed,
-    "arith.index_castui": _Reader._unsigned,
-    "arith.shrui": _Reader._shifted,
-    "arith.trunci": _Reader._unsigned,
     "hal_inline.buffer.allocate": _Reader._allocate,
     "hal_inline.buffer.storage": _Reader._same,
     "hal_inline.buffer.subspan": _Reader._subspan,
@@ -273,19 +250,7 @@ _HANDLERS: dict[str, Callable[[_Reader, Any, list[Any]], list[Any]]] = {
     "util.buffer.subspan": _Reader._subspan,
     "util.global.load": _Reader._load,
     "util.global.store": _Reader._store,
-    "util.optimization_barrier": _Reader._same,
 }
-
-
-def _mask(type_: Any) -> int:
-    return (1 << (type_.width if isinstance(type_, ir.IntegerType) else 64)) - 1
-
-
-def _float_bits(value: float, kind: str) -> int:
-    if kind == "bf16":
-        return _float_bits(value, "f32") >> 16
-    width = int(kind[1:]) // 8
-    return int.from_bytes(np.asarray(value, f"<f{width}").tobytes(), "little")
 
 
 def _laid_out(memories: list[_Memory]) -> int:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from iree.compiler import ir
 
+from eerie_dsl.lowering.folding import FOLDED
 from eerie_dsl.lowering.pools import leaf, operations
 
 MOST = 64
@@ -129,6 +130,11 @@ class _Reader:
                 return operands
             if op.name in _IGNORED:
                 continue
+            if op.name in FOLDED:
+                if None in operands:
+                    raise _Other
+                self._values[op.results[0]] = FOLDED[op.name](op, operands)
+                continue
             handler = _HANDLERS.get(op.name)
             if handler is None:
                 raise _Other
@@ -136,10 +142,6 @@ class _Reader:
             if found is not None:
                 self._values[op.results[0]] = found
         raise _Other
-
-    def _constant(self, op: Any, operands: list[Any]) -> int | None:
-        value = op.attributes["value"]
-        return int(value.value) if isinstance(value, ir.IntegerAttr | ir.BoolAttr) else None
 
     def _load(self, op: Any, operands: list[Any]) -> str | None:
         name = leaf(op.attributes["global"])
@@ -228,6 +230,7 @@ _IGNORED = {
     "hal.command_buffer.finalize",
     "hal.device.allocator",
     "hal.device.queue.dealloca",
+    "hal.device.queue.execute",
     "hal.devices.get",
     "hal.element_type",
     "hal.encoding_type",
@@ -241,7 +244,6 @@ _IGNORED = {
 }
 
 _HANDLERS: dict[str, Callable[[_Reader, Any, list[Any]], Any]] = {
-    "arith.constant": _Reader._constant,
     "hal.allocator.allocate": _Reader._allocate,
     "hal.buffer_view.buffer": _Reader._same,
     "hal.buffer_view.create": _Reader._view,
