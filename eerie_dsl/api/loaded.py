@@ -108,7 +108,7 @@ class Loaded:
             work = _work(graph.typical, in_kernels)
             alone = _direct(self.program, executable, core, work) or executable
             if work > _POOLED_NS and (os.cpu_count() or 1) > 1:
-                self._adaptive = Adaptive(alone, executable.on_workers())
+                self._adaptive = Adaptive(alone, alone.on_workers())
             self._run = (self._adaptive or alone).__call__  # without the detour over its type
         if self._results == tuple(range(len(computed))):
             self._results = ()

@@ -14,8 +14,8 @@ from iree.compiler import ir
 from eerie_dsl.lowering.folding import FOLDED
 from eerie_dsl.lowering.pools import leaf, operations
 
-MOST = 64
-"""Workgroups of a program, from which its runtime costs little beside its work."""
+MOST = 1 << 14
+"""Workgroups of a program: the state of each takes 32 bytes."""
 
 Binding = tuple[str, int, int, int]
 Dispatch = tuple[str, tuple[int, int, int], tuple[int, ...], tuple[Binding, ...]]
@@ -94,6 +94,8 @@ class _Reader:
         block = self._body(name)
         for i, argument in enumerate(block.arguments):
             self._values[argument] = _Buffer("argument", i)
+        if f"{name}_transients_size" in self._functions:
+            (self._values[block.arguments[-1]].size,) = self._run(self._body(f"{name}_transients_size"))
         for i, view in enumerate(self._run(block)):
             # A part of something, an argument, or one result twice: the runtime knows how to count who holds that.
             if not isinstance(view, _Bound) or not isinstance(view.buffer, _Buffer):
@@ -159,6 +161,12 @@ class _Reader:
         self._made.append(buffer)
         return buffer
 
+    def _length(self, op: Any, operands: list[Any]) -> int:
+        (buffer,) = operands
+        if not buffer.size:
+            raise _Other
+        return int(buffer.size)
+
     def _view(self, op: Any, operands: list[Any]) -> _Bound:
         buffer, offset, length, *_ = operands
         return _Bound(buffer, offset, length)
@@ -209,8 +217,6 @@ def _dispatch(command: _Command) -> Dispatch:
 def _binding(bound: _Bound) -> Binding:
     if not isinstance(bound.buffer, _Buffer):
         raise _Other
-    if bound.offset and bound.buffer.place != "scratch":
-        raise _Other
     return bound.buffer.place, bound.buffer.index, bound.offset, bound.length
 
 
@@ -245,6 +251,7 @@ _IGNORED = {
 
 _HANDLERS: dict[str, Callable[[_Reader, Any, list[Any]], Any]] = {
     "hal.allocator.allocate": _Reader._allocate,
+    "hal.buffer.length": _Reader._length,
     "hal.buffer_view.buffer": _Reader._same,
     "hal.buffer_view.create": _Reader._view,
     "hal.command_buffer.dispatch": _Reader._dispatch,

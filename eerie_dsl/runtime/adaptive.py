@@ -37,8 +37,8 @@ class Adaptive:
 
     __slots__ = ("_left", "_pause", "_plan", "_run", "_times", "_ways", "pooled")
 
-    def __init__(self, inline: Direct | Executable, pooled: Executable) -> None:
-        self._ways: tuple[Direct | Executable, Executable] = (inline, pooled)
+    def __init__(self, inline: Direct | Executable, pooled: Direct | Executable) -> None:
+        self._ways = (inline, pooled)
         self._pause = FIRST
         self._choose(pooled=True, calls=0)
 

@@ -38,6 +38,7 @@ _import = inline.from_dlpack_capsule
 _View = binding.HalBufferView
 _cast = _View.__iree_vm_cast__
 _ndarray = np.ndarray
+_byte = np.dtype(np.uint8)
 _char_of: Callable[[Any], c_char] = c_char.from_buffer
 
 
@@ -139,6 +140,13 @@ def view_of(buffer: Buffer) -> Any:
     if kind is Block:
         return buffer.viewed()
     return buffer if kind is _View else _cast(buffer)
+
+
+def address_of(buffer: Buffer) -> int:
+    """Where the elements are, for as long as somebody holds the buffer."""
+    if type(buffer) is Block:
+        return buffer.address
+    return int(_ndarray((1,), _byte, view_of(buffer).map()).__array_interface__["data"][0])
 
 
 def lend(buffer: Buffer) -> Buffer:

@@ -1,4 +1,4 @@
-"""Small programs as lists of kernels, called without the runtime."""
+"""Programs as lists of kernels, called without the runtime."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from sys import getrefcount
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from eerie_dsl.errors import ExecutionError
 from eerie_dsl.ir.aval import Aval
-from eerie_dsl.ir.dtypes import int8
-from eerie_dsl.runtime.block import Block
-from eerie_dsl.runtime.buffer import Buffer
+from eerie_dsl.ir.dtypes import int8, uint64
+from eerie_dsl.runtime.block import LARGEST, Block
+from eerie_dsl.runtime.buffer import Buffer, address_of, allocate
 from eerie_dsl.runtime.executable import Executable
-from eerie_dsl.runtime.machine_code import Library, Unsuitable, runner
+from eerie_dsl.runtime.kernel_library import Library
+from eerie_dsl.runtime.machine_code import Unsuitable, function
 from eerie_dsl.runtime.profile import tell, watchers
+from eerie_dsl.runtime.team import team
+from eerie_dsl.runtime.workspace import give_back, lend
 
-Binding = tuple[str, int, int, int]
-Dispatch = tuple[str, tuple[int, int, int], tuple[int, ...], tuple[Binding, ...]]
+Binding = Sequence[Any]
+Dispatch = Sequence[Any]
 
 
 def _references_of_unused() -> int:
@@ -34,26 +39,44 @@ _UNUSED = _references_of_unused()
 
 
 class Direct:
-    """A program that a list of kernels is, called with addresses of blocks.
+    """A program that a list of kernels is, called with addresses.
 
     To go through the runtime takes 1.4 us of a call of two arrays, to call a list 0.2. Calls from several threads run
     side by side.
 
     Args:
-        executable: the program in the runtime, which takes arguments whose memory is the runtime's.
+        executable: the program in the runtime.
         elf: its kernels.
         dispatches: for each kernel that runs its name, workgroups, constants and bindings; see
             `eerie_dsl.lowering.straight`.
         scratch: bytes of the memory in between.
         inputs: how many arguments there are.
         results: types of the results.
-        brief: whether it takes so little time that other Python threads may wait for it.
+        brief: whether it takes so little time that other Python threads may wait for it, and that the runtime finds
+            its own memory sooner than Python its address.
+
+    Attributes:
+        pooled: whether helping threads take part.
 
     Raises:
         Unsuitable: not on this machine, or not this program.
     """
 
-    __slots__ = ("_dispatches", "_executable", "_idle", "_library", "_order", "_results", "_run", "_scratch", "label")
+    __slots__ = (
+        "_brief",
+        "_dispatches",
+        "_executable",
+        "_groups",
+        "_idle",
+        "_library",
+        "_order",
+        "_results",
+        "_run",
+        "_scratch",
+        "_workspace",
+        "label",
+        "pooled",
+    )
 
     def __init__(
         self,
@@ -66,33 +89,56 @@ class Direct:
         results: Sequence[Aval],
         brief: bool,
     ) -> None:
-        self._run = runner(brief)
+        self._run = function("alone", holding=brief)
+        self.pooled = False
+        self.label = executable.label
+        self._brief = brief
         self._library = Library(elf)
         self._executable = executable
-        self._dispatches, self._scratch = tuple(dispatches), tuple(scratch)
-        self._results = tuple(enumerate(results))
-        self.label = executable.label
+        self._dispatches, self._scratch = dispatches, scratch
+        self._results = [(i, aval, aval.nbytes <= LARGEST) for i, aval in enumerate(results)]
+        self._groups = {counts: _groups(*counts) for counts in {tuple(d[1]) for d in dispatches}}
+        # Addresses are those of the arguments, of the memory that the program borrows, of results, and in between.
         bindings = [b for *_, bound in dispatches for b in bound]
-        if any(place == "argument" and i >= inputs for place, i, *_ in bindings):
-            raise Unsuitable("memory that the caller lends")
-        first = {"argument": 0, "result": inputs}
-        between = [b for b in bindings if b[0] == "scratch"]
-        known = inputs + len(results)
-        order = [first[b[0]] + b[1] if b[0] in first else known + between.index(b) for b in bindings]
-        self._order: Callable[[Sequence[int]], Any] = tuple if order == [*range(len(order))] else _picked(order)
+        wanted = any(place == "argument" and i == inputs for place, i, *_ in bindings)
+        self._workspace = executable.workspace if wanted else None
+        borrowed = inputs + (self._workspace is not None)
+        known = borrowed + len(results)
+        if any(place == "argument" and i >= borrowed for place, i, *_ in bindings):
+            raise Unsuitable("more arguments than there are")
+        first = {"argument": 0, "result": borrowed, "scratch": known}
+        self._order = _picking([(first[place] + i, offset) for place, i, offset, _ in bindings])
         self._idle = [self._state()]
+
+    def on_workers(self) -> Direct | Executable:
+        """The same program, with helping threads; those of the runtime where ours cannot be."""
+        try:
+            run = team().run
+        except Unsuitable:
+            return self._executable.on_workers()
+        other = object.__new__(Direct)
+        for name in Direct.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.pooled, other._run = True, run
+        return other
 
     def __call__(self, views: Sequence[Buffer]) -> list[Buffer]:
         """The results of the program for one buffer per argument.
 
         Raises:
-            ExecutionError: the program failed.
+            ExecutionError: the program failed, or there is no memory left.
         """
         start = perf_counter() if watchers else 0.0
         try:
             addresses = [v.address for v in views]
         except AttributeError:
-            return self._executable(views)
+            if self._brief:
+                return self._executable(views)
+            addresses = list(map(address_of, views))
+        workspace = self._workspace
+        if workspace is not None:
+            block = lend(workspace)
+            addresses.append(address_of(block[1]))
         try:
             state = self._idle.pop()
         except IndexError:
@@ -101,80 +147,88 @@ class Direct:
         kept = state.kept
         blocks, kept[0], kept[1] = kept[0], kept[1], kept[0]
         results = []
-        for i, aval in self._results:
-            block = blocks[i]
-            if block.lent or block.view is not None or getrefcount(block) > _UNUSED:
-                block = blocks[i] = Block(aval.shape, aval.dtype, aval.nbytes)
-            results.append(block)
-            addresses.append(block.address)
+        for i, aval, small in self._results:
+            if small:
+                result = blocks[i]
+                if result is None or result.lent or result.view is not None or getrefcount(result) > _UNUSED:
+                    result = blocks[i] = Block(aval.shape, aval.dtype, aval.nbytes)
+                addresses.append(result.address)
+            else:
+                view = allocate(aval)
+                addresses.append(address_of(view))
+                result = view.__iree_vm_ref__
+            results.append(result)
         addresses += state.between
         state.fill(state.pointers, 0, *self._order(addresses))
-        if self._run(state.calls):
+        if self._run(state.job):
             raise ExecutionError("a kernel of the program failed")
         self._idle.append(state)
+        if workspace is not None:
+            give_back(block)
         if start:
             tell(self.label, views, start)
         return results
 
     def _state(self) -> _State:
-        return _State(self._library, self._dispatches, self._scratch, [a for _, a in self._results])
+        return _State(self._library, self._dispatches, self._groups, self._scratch, len(self._results))
 
     def __repr__(self) -> str:
         return f"Direct({', '.join(name for name, *_ in self._dispatches)})"
 
 
-def _picked(order: list[int]) -> Callable[[Sequence[int]], Any]:
-    if len(order) > 1:
-        return itemgetter(*order)
-    return lambda addresses: (addresses[order[0]],)
+def _picking(places: list[tuple[int, int]]) -> Callable[[Sequence[int]], Any]:
+    """What gives the addresses at some places of a list, each with an offset added."""
+    order, offsets = zip(*places, strict=True)
+    if any(offsets) or len(order) == 1:
+        return lambda addresses: [addresses[i] + offset for i, offset in places]
+    return itemgetter(*order)
 
 
 class _State:
-    """What one call at a time needs: the list of calls, what they point to, scratch memory, and blocks for results.
+    """What one call at a time needs: its job, what that points to, scratch memory, and blocks for results.
 
     Attributes:
-        calls: address of the list.
+        job: address of what `machine_code` runs.
         pointers: to the memory of all bindings, which ``fill`` writes.
-        between: addresses of bindings that are scratch memory.
+        between: addresses of scratch memory.
         kept: blocks for results, for this call and for the next.
     """
 
-    __slots__ = ("_held", "between", "calls", "fill", "kept", "pointers")
+    __slots__ = ("_held", "between", "fill", "job", "kept", "pointers")
 
     def __init__(
-        self, library: Library, dispatches: Sequence[Dispatch], scratch: Sequence[int], results: Sequence[Aval]
+        self,
+        library: Library,
+        dispatches: Sequence[Dispatch],
+        groups: dict[tuple[int, ...], np.ndarray[Any, Any]],
+        scratch: Sequence[int],
+        results: int,
     ) -> None:
         bindings = [b for *_, bound in dispatches for b in bound]
-        memory = [_bytes(size) for size in scratch]
-        self.between = [memory[i].address + offset for place, i, offset, _ in bindings if place == "scratch"]
+        memory = [Block((size,), int8, size) for size in scratch]
+        self.between = [m.address for m in memory]
         self.fill = Struct(f"={len(bindings)}Q").pack_into
         self.pointers = (ctypes.c_uint64 * len(bindings))()
         lengths = (ctypes.c_size_t * len(bindings))(*(length for *_, length in bindings))
-        self._held: list[Any] = [library, memory, lengths]
-        rows: list[int] = []
+        block = Block((len(dispatches) + 1, 16), uint64, 128 * (len(dispatches) + 1))
+        rows = block.array()
+        rows[...] = 0
+        self._held: list[Any] = [library, groups, memory, lengths, block]
         start = 0
-        for name, (x, y, z), constants, bound in dispatches:
-            numbers = (ctypes.c_uint32 * len(constants))(*constants)
-            dispatch = _Dispatch(
-                1, 1, 1, len(constants), x, y, z, 1, len(bound), ctypes.addressof(numbers),
-                ctypes.addressof(self.pointers) + 8 * start, ctypes.addressof(lengths) + 8 * start,
-            )  # fmt: skip
-            groups = [_Workgroup(i, j, k) for k in range(z) for j in range(y) for i in range(x)]
-            kernel = library.kernels.get(name)
+        for row, (name, counts, constants, bound) in zip(rows, dispatches, strict=False):
+            kernel, workgroups = library.kernels.get(name), groups[tuple(counts)]
             if kernel is None:
                 raise Unsuitable(f"no kernel {name}")
-            for group in groups:
-                rows += [kernel, library.environment, ctypes.addressof(dispatch), ctypes.addressof(group)]
-            self._held += [numbers, dispatch, groups]
+            numbers = (ctypes.c_uint32 * len(constants))(*constants)
+            dispatch = _Dispatch(
+                1, 1, 1, len(constants), *counts, 1, len(bound), ctypes.addressof(numbers),
+                ctypes.addressof(self.pointers) + 8 * start, ctypes.addressof(lengths) + 8 * start,
+            )  # fmt: skip
+            self._held += [numbers, dispatch]
+            row[:5] = kernel, library.environment, ctypes.addressof(dispatch), workgroups.ctypes.data, workgroups.size
             start += len(bound)
-        table = (ctypes.c_uint64 * (len(rows) + 1))(*rows)
-        self._held.append(table)
-        self.calls = ctypes.addressof(table)
-        self.kept = [[Block(a.shape, a.dtype, a.nbytes) for a in results] for _ in range(2)]
-
-
-def _bytes(size: int) -> Block:
-    return Block((size,), int8, size)
+        self.job = block.address
+        self.kept: list[list[Block | None]] = [[None] * results for _ in range(2)]
 
 
 _POINTER = ctypes.c_void_p
@@ -199,15 +253,13 @@ class _Dispatch(ctypes.Structure):
     )
 
 
-class _Workgroup(ctypes.Structure):
-    """``iree_hal_executable_workgroup_state_v0_t``"""
+# ``iree_hal_executable_workgroup_state_v0_t``
+_WORKGROUP = np.dtype([("x", "u4"), ("y", "u4"), ("z", "u2"), ("reserved", "u2"), ("rest", "u4", (5,))])
 
-    _fields_ = (
-        ("x", ctypes.c_uint32),
-        ("y", ctypes.c_uint32),
-        ("z", ctypes.c_uint16),
-        ("reserved", ctypes.c_uint16),
-        ("processor", ctypes.c_uint32),
-        ("memory", _POINTER),
-        ("memory_bytes", ctypes.c_uint32),
-    )
+
+def _groups(x: int, y: int, z: int) -> np.ndarray[Any, Any]:
+    """The states of all workgroups of a dispatch."""
+    found = np.zeros(x * y * z, _WORKGROUP)
+    number = np.arange(found.size)
+    found["x"], found["y"], found["z"] = number % x, number // x % y, number // (x * y)
+    return found

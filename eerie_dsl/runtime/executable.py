@@ -33,11 +33,14 @@ class Executable:
             sizes that it was compiled for.
         label: what the watchers of its calls are told that it is.
 
+    Attributes:
+        workspace: bytes that each call borrows, None where that is none.
+
     Raises:
         ExecutionError: damaged, made for another architecture or runtime, or without such a function or parameter.
     """
 
-    __slots__ = ("__weakref__", "_function", "_idle", "_module", "_parameters", "_workspace", "label", "pooled")
+    __slots__ = ("__weakref__", "_function", "_idle", "_module", "_parameters", "label", "pooled", "workspace")
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Executable:
         self._parameters = None if parameters is None else provider(*parameters)
         self._module = loaded(vmfb)
         self._function = function_of(self._module, function)
-        self._workspace = workspace_of(self._function)
+        self.workspace = workspace_of(self._function)
         # A context takes one call at a time, so each call takes one from here; list.pop and append are atomic.
         self._idle = [(self._context(), Arguments(1))]
         if pooled:
@@ -69,7 +72,7 @@ class Executable:
         other.pooled, other._parameters, other._module = self.pooled, self._parameters, self._module
         other.label = self.label
         other._function, other._idle = function_of(self._module, function), self._idle
-        other._workspace = workspace_of(other._function)
+        other.workspace = workspace_of(other._function)
         return other
 
     def on_workers(self) -> Executable:
@@ -77,7 +80,7 @@ class Executable:
         other = object.__new__(Executable)
         other.pooled, other._parameters, other._module = True, self._parameters, self._module
         other.label, other._function, other._idle = self.label, self._function, []
-        other._workspace = self._workspace
+        other.workspace = self.workspace
         _pooled.add(other)
         return other
 
@@ -112,10 +115,10 @@ class Executable:
             push = arguments.push_ref
             for view in views:
                 push(view)
-            if self._workspace is None:
+            if self.workspace is None:
                 invoke(self._function, arguments, results)
             else:
-                block = lend(self._workspace)
+                block = lend(self.workspace)
                 push(block[1])
                 invoke(self._function, arguments, results)
                 give_back(block)

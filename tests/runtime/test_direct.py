@@ -16,7 +16,7 @@ import eerie_dsl as eerie
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.runtime import Direct, Executable, Unsuitable, from_numpy, to_numpy, view_of
-from eerie_dsl.runtime.machine_code import Library
+from eerie_dsl.runtime.kernel_library import Library
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or sys.platform == "win32", reason="written for x86-64 under Linux and macOS"
@@ -171,9 +171,12 @@ class TestNotStraight:
 
         assert self.straight(halved, np.ones((300, 200), np.float32)) is None
 
-    def test_more_workgroups_than_pay(self) -> None:
-        x = np.ones((2048, 2048), np.float32)
-        assert self.straight(lambda x: eerie.exp(x) + x.T, x) is None
+    def test_sizes_that_a_call_decides(self) -> None:
+        f = eerie.jit(lambda x: x * 2, dims={"x": {0: eerie.Dim("n")}})
+        f(ROWS)
+        (program,) = {e.loaded.program for e in f._entries.values() if e.ready}
+        assert program is not None
+        assert program.straight is None
 
     def test_constants(self) -> None:
         table = np.random.default_rng(0).random((64, 64)).astype(np.float32)

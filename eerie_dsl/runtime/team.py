@@ -1,0 +1,70 @@
+"""Threads that help the calling one with the kernels of a program, and look for the next for a while before they sleep.
+
+The runtime's workers sleep between calls, and to wake one takes up to 500 us on a virtual machine whose idle
+processors sleep; and the calling thread waits while they work. Here it works too, so that there is one thread for each
+processor, and a helper that looks for work takes no processor from another.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from _thread import allocate_lock, start_new_thread
+from functools import cache
+from pathlib import Path
+
+from eerie_dsl.runtime.device import after_fork
+from eerie_dsl.runtime.machine_code import function
+
+_LOOKS = 20_000
+"""How often a helper looks for work before it sleeps: for about half a millisecond."""
+
+
+class Team:
+    """A helper for each further processor, started at the first job.
+
+    Raises:
+        Unsuitable: not on this machine.
+    """
+
+    def __init__(self) -> None:
+        self._alone, self._lead, self._serve = map(function, ("alone", "lead", "serve"))
+        self._control = (ctypes.c_uint64 * 4)()
+        # Never freed: helpers may be at work when the process ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._control))
+        self._address = ctypes.addressof(self._control)
+        self._busy = allocate_lock()
+        self._helpers = 0
+
+    def run(self, job: int) -> int:
+        """Do a job together; alone while the others are at another thread's. Gives zero if all kernels did."""
+        if not self._busy.acquire(blocking=False):
+            return self._alone(job)  # type: ignore[no-any-return]
+        try:
+            while self._helpers < processors() - 1:
+                self._helpers += 1
+                start_new_thread(self._serve, (self._address, _LOOKS))
+            return self._lead(self._address, job)  # type: ignore[no-any-return]
+        finally:
+            self._busy.release()
+
+
+@cache
+def team() -> Team:
+    """The one of this process."""
+    return Team()
+
+
+after_fork(team.cache_clear)
+
+
+@cache
+def processors() -> int:
+    """How many processors this process may use, those that share a core once."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    cores = set()
+    for number in os.sched_getaffinity(0):
+        place = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
+        cores.add(place.read_text() if place.exists() else number)
+    return len(cores)
