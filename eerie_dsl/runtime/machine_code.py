@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -28,17 +28,17 @@ PAGE = mmap.PAGESIZE
 _CODE = bytes.fromhex(
     "53"  # alone: push rbx
     "4889fb"  # mov rbx, rdi
-    "e8d0000000"  # call clear
+    "e8e1000000"  # call clear
     "4889df"  # mov rdi, rbx
     "5b"  # pop rbx
-    "e9eb000000"  # jmp work
+    "e9fc000000"  # jmp work
     "53"  # lead: push rbx
     "55"  # push rbp
     "4154"  # push r12
     "4889fb"  # mov rbx, rdi
     "4889f5"  # mov rbp, rsi
     "4889f7"  # mov rdi, rsi
-    "e8b5000000"  # call clear
+    "e8c6000000"  # call clear
     "4889e8"  # mov rax, rbp
     "488703"  # xchg [rbx], rax
     "f048ff4308"  # lock inc [rbx + 8]
@@ -48,16 +48,21 @@ _CODE = bytes.fromhex(
     "488d7b08"  # lea rdi, [rbx + 8]
     "be81000000"  # mov esi, 129
     "baffffff7f"  # mov edx, 0x7fffffff
-    "0f05"  # syscall
+    "0f05"  # syscall: futex
     "4889ef"  # awake: mov rdi, rbp
-    "e8aa000000"  # call work
+    "e8bb000000"  # call work
     "4189c4"  # mov r12d, eax
     "31c0"  # xor eax, eax
     "488703"  # xchg [rbx], rax
     "48837b1000"  # left: cmp [rbx + 16], 0
-    "7404"  # je closed
+    "7415"  # je closed
     "f390"  # pause
-    "ebf5"  # jmp left
+    "ffc5"  # inc ebp
+    "f7c5ff070000"  # test ebp, 0x7ff
+    "75ed"  # jne left
+    "b818000000"  # mov eax, 24
+    "0f05"  # syscall: sched_yield
+    "ebe4"  # jmp left
     "4489e0"  # closed: mov eax, r12d
     "415c"  # pop r12
     "5d"  # pop rbp
@@ -93,7 +98,7 @@ _CODE = bytes.fromhex(
     "488d7b08"  # lea rdi, [rbx + 8]
     "be80000000"  # mov esi, 128
     "4531d2"  # xor r10d, r10d
-    "0f05"  # syscall
+    "0f05"  # syscall: futex
     "f048ff4b18"  # woken: lock dec [rbx + 24]
     "eb9f"  # jmp fresh
     "48833f00"  # clear: cmp [rdi], 0
@@ -119,7 +124,7 @@ _CODE = bytes.fromhex(
     "0fae542404"  # ldmxcsr [rsp + 4]
     "4c8b23"  # row: mov r12, [rbx]
     "4d85e4"  # test r12, r12
-    "7448"  # je done
+    "745b"  # je done
     "4c8b6b20"  # mov r13, [rbx + 32]
     "b801000000"  # take: mov eax, 1
     "f0480fc14340"  # lock xadd [rbx + 64], rax
@@ -135,12 +140,17 @@ _CODE = bytes.fromhex(
     "f048ff4348"  # lock inc [rbx + 72]
     "ebcf"  # jmp take
     "4c396b48"  # together: cmp [rbx + 72], r13
-    "7304"  # jae next
+    "7317"  # jae next
     "f390"  # pause
-    "ebf6"  # jmp together
+    "41ffc6"  # inc r14d
+    "41f7c6ff070000"  # test r14d, 0x7ff
+    "75ec"  # jne together
+    "b818000000"  # mov eax, 24
+    "0f05"  # syscall: sched_yield
+    "ebe3"  # jmp together
     "0b6b50"  # next: or ebp, [rbx + 80]
     "4883eb80"  # sub rbx, -128
-    "ebb0"  # jmp row
+    "eb9d"  # jmp row
     "0fae1424"  # done: ldmxcsr [rsp]
     "89e8"  # mov eax, ebp
     "4883c410"  # add rsp, 16
@@ -151,7 +161,7 @@ _CODE = bytes.fromhex(
     "5b"  # pop rbx
     "c3"  # ret
 )
-_STARTS = {"alone": 0, "lead": 18, "serve": 110}
+_STARTS = {"alone": 0, "lead": 18, "serve": 127}
 
 
 class Unsuitable(Exception):
@@ -182,8 +192,8 @@ def function(name: str, *, holding: bool = False) -> Any:
 
 @cache
 def _code() -> int:
-    if platform.machine() != "x86_64" or sys.platform not in ("linux", "darwin"):
-        raise Unsuitable(f"{platform.machine()} under {sys.platform}")
+    if sys.platform not in ("linux", "darwin") or os.uname().machine != "x86_64":
+        raise Unsuitable("no such machine")
     memory = mapped(PAGE)
     memory[: len(_CODE)] = _CODE
     make_executable(address_of(memory), PAGE)

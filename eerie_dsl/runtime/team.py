@@ -11,7 +11,6 @@ import ctypes
 import os
 from _thread import allocate_lock, start_new_thread
 from functools import cache
-from pathlib import Path
 
 from eerie_dsl.runtime.device import after_fork
 from eerie_dsl.runtime.machine_code import function
@@ -63,8 +62,11 @@ def processors() -> int:
     """How many processors this process may use, those that share a core once."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
-    cores = set()
+    cores: set[str] = set()
     for number in os.sched_getaffinity(0):
-        place = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
-        cores.add(place.read_text() if place.exists() else number)
+        try:
+            with open(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list", encoding="ascii") as file:
+                cores.add(file.read())
+        except OSError:
+            cores.add(str(number))
     return len(cores)
