@@ -132,14 +132,15 @@ def _direct(program: Program, executable: Executable, graph: Graph, work: float)
     """The program as a list of kernels, where it is one that this machine can call."""
     if program.straight is None:
         return None
-    start, count, dispatches, scratch = program.straight
+    start, count, dispatches, scratch, places = program.straight
     try:
         return Direct(
             executable,
             program.vmfb[start : start + count],
             dispatches,
             scratch,
-            inputs=len(graph.inputs),
+            places,
+            inputs=graph.in_avals,
             results=graph.out_avals,
             brief=work <= _BRIEF_NS,
         )

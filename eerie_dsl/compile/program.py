@@ -54,8 +54,8 @@ class Program:
         kernels: the native kernels, in the order in which they first run.
         warnings: what the compiler warned of.
         seconds: time that the compilation took.
-        straight: for a program that a list of few kernels is: where in it their library starts, how long that is, the
-            dispatches and the bytes of scratch memory (`eerie_dsl.lowering.straight`); else None.
+        straight: for a program that a list of kernels is: where in it their library starts, how long that is, the
+            dispatches, the bytes of scratch memory, the places of results (`eerie_dsl.lowering.straight`); else None.
     """
 
     __slots__ = ("_meta", "vmfb")

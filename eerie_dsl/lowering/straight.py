@@ -28,11 +28,13 @@ class Straight(NamedTuple):
         library: the ELF file with all of its kernels.
         dispatches: of each the kernel's name, its workgroups, constants and bindings.
         scratch: bytes of what is only used in between.
+        places: for each result -1, or the argument that it was written over; those of the former kind are counted.
     """
 
     library: bytes
     dispatches: tuple[Dispatch, ...]
     scratch: tuple[int, ...]
+    places: tuple[int, ...]
 
 
 def read_straight(module: ir.Operation, name: str) -> Straight | None:
@@ -96,20 +98,27 @@ class _Reader:
             self._values[argument] = _Buffer("argument", i)
         if f"{name}_transients_size" in self._functions:
             (self._values[block.arguments[-1]].size,) = self._run(self._body(f"{name}_transients_size"))
-        for i, view in enumerate(self._run(block)):
-            # A part of something, an argument, or one result twice: the runtime knows how to count who holds that.
-            if not isinstance(view, _Bound) or not isinstance(view.buffer, _Buffer):
+        places = []
+        for view in self._run(block):
+            if not isinstance(view, _Bound) or not isinstance(view.buffer, _Buffer) or view.offset or not view.length:
                 raise _Other
-            if view.buffer.place != "scratch" or view.offset or view.length != view.buffer.size or not view.length:
+            buffer = view.buffer
+            if buffer.place == "argument":
+                places.append(buffer.index)
+                continue
+            # A part of something, or one result twice: the runtime knows how to count who holds that.
+            if buffer.place != "scratch" or view.length != buffer.size:
                 raise _Other
-            view.buffer.place, view.buffer.index = "result", i
+            buffer.place, buffer.index = "result", places.count(-1)
+            places.append(-1)
         workgroups = sum(x * y * z for _, (x, y, z), _, _ in self._commands)
         if len(self._libraries) != 1 or not 0 < workgroups <= MOST:
             raise _Other
         scratch = [b for b in self._made if b.place == "scratch"]
         for i, buffer in enumerate(scratch):
             buffer.index = i
-        return Straight(self._libraries[0], tuple(map(_dispatch, self._commands)), tuple(b.size for b in scratch))
+        dispatches = tuple(map(_dispatch, self._commands))
+        return Straight(self._libraries[0], dispatches, tuple(b.size for b in scratch), tuple(places))
 
     def _initializer(self, op: Any) -> None:
         calls: dict[Any, str] = {}

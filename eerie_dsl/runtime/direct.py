@@ -50,7 +50,8 @@ class Direct:
         dispatches: for each kernel that runs its name, workgroups, constants and bindings; see
             `eerie_dsl.lowering.straight`.
         scratch: bytes of the memory in between.
-        inputs: how many arguments there are.
+        places: for each result -1, or the argument whose memory it takes.
+        inputs: types of the arguments.
         results: types of the results.
         brief: whether it takes so little time that other Python threads may wait for it, and that the runtime finds
             its own memory sooner than Python its address.
@@ -70,6 +71,7 @@ class Direct:
         "_idle",
         "_library",
         "_order",
+        "_over",
         "_results",
         "_run",
         "_scratch",
@@ -84,8 +86,9 @@ class Direct:
         elf: bytes,
         dispatches: Sequence[Dispatch],
         scratch: Sequence[int],
+        places: Sequence[int],
         *,
-        inputs: int,
+        inputs: Sequence[Aval],
         results: Sequence[Aval],
         brief: bool,
     ) -> None:
@@ -96,14 +99,18 @@ class Direct:
         self._library = Library(elf)
         self._executable = executable
         self._dispatches, self._scratch = dispatches, scratch
-        self._results = [(i, aval, aval.nbytes <= LARGEST) for i, aval in enumerate(results)]
+        own = [aval for aval, place in zip(results, places, strict=True) if place < 0]
+        self._results = [(i, aval, aval.nbytes <= LARGEST) for i, aval in enumerate(own)]
+        self._over = [(i, place) for i, place in enumerate(places) if place >= 0]
+        if any((results[i].shape, results[i].dtype) != (inputs[k].shape, inputs[k].dtype) for i, k in self._over):
+            raise Unsuitable("an argument that becomes an array of another type")
         self._groups = {counts: _groups(*counts) for counts in {tuple(d[1]) for d in dispatches}}
         # Addresses are those of the arguments, of the memory that the program borrows, of results, and in between.
         bindings = [b for *_, bound in dispatches for b in bound]
-        wanted = any(place == "argument" and i == inputs for place, i, *_ in bindings)
+        wanted = any(place == "argument" and i == len(inputs) for place, i, *_ in bindings)
         self._workspace = executable.workspace if wanted else None
-        borrowed = inputs + (self._workspace is not None)
-        known = borrowed + len(results)
+        borrowed = len(inputs) + (self._workspace is not None)
+        known = borrowed + len(own)
         if any(place == "argument" and i >= borrowed for place, i, *_ in bindings):
             raise Unsuitable("more arguments than there are")
         first = {"argument": 0, "result": borrowed, "scratch": known}
@@ -163,6 +170,8 @@ class Direct:
         if self._run(state.job):
             raise ExecutionError("a kernel of the program failed")
         self._idle.append(state)
+        for i, place in self._over:
+            results.insert(i, views[place])
         if workspace is not None:
             give_back(block)
         if start:

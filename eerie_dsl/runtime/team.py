@@ -62,11 +62,15 @@ def processors() -> int:
     """How many processors this process may use, those that share a core once."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
-    cores: set[str] = set()
-    for number in os.sched_getaffinity(0):
-        try:
-            with open(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list", encoding="ascii") as file:
-                cores.add(file.read())
-        except OSError:
-            cores.add(str(number))
-    return len(cores)
+    siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    cores = {_read(siblings.format(number)) or number for number in os.sched_getaffinity(0)}
+    allowed, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")  # what a container may use of them
+    return min(len(cores), -(-int(allowed) // int(period))) if allowed.isdigit() else len(cores)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

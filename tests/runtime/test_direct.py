@@ -16,6 +16,7 @@ import eerie_dsl as eerie
 from eerie_dsl.ir import dtypes
 from eerie_dsl.ir.aval import Aval
 from eerie_dsl.runtime import Direct, Executable, Unsuitable, from_numpy, to_numpy, view_of
+from eerie_dsl.runtime.buffer import address_of
 from eerie_dsl.runtime.kernel_library import Library
 
 pytestmark = pytest.mark.skipif(
@@ -115,6 +116,18 @@ def test_donation_writes_to_no_memory_that_is_kept_for_results() -> None:
     later = [f(start * float(i)) for i in range(4)]
     assert (first.numpy() == 6).all()
     assert [float(x[0, 0]) for x in later] == [1, 2, 3, 4]
+
+
+def test_donated_memory_is_that_of_the_result() -> None:
+    f = eerie.jit(lambda x, y: (x * 3, (x + y).sum()), donate_argnums=0)
+    x, y = eerie.ones((128, 64)), eerie.ones((128, 64))
+    place = address_of(x.buffer())
+    tripled, total = f(x, y)
+    (entry,) = f._entries.values()
+    assert isinstance(entry.loaded._run.__self__, Direct)
+    assert address_of(tripled.buffer()) == place
+    assert (tripled.numpy() == 3).all()
+    assert float(total) == 2 * 128 * 64
 
 
 def test_memory_of_the_runtime_is_taken_by_the_runtime() -> None:

@@ -82,6 +82,17 @@ def test_helpers_sleep_when_there_is_nothing_to_do() -> None:
     assert sleeping[1] == jobs + 1
 
 
+@pytest.mark.parametrize(("allowed", "count"), [("max 100000", 3), ("150000 100000", 2), ("800000 100000", 3), ("", 3)])
+def test_processors_are_cores_as_far_as_the_process_may_use_them(
+    allowed: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"/sys/devices/system/cpu/cpu{i}/topology/thread_siblings_list": f"{i % 3},{i % 3 + 3}" for i in range(6)}
+    files["/sys/fs/cgroup/cpu.max"] = allowed
+    monkeypatch.setattr("eerie_dsl.runtime.team._read", files.__getitem__)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    assert processors.__wrapped__() == count
+
+
 SCRIPT = """
 import os
 import numpy as np
