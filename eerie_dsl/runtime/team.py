@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock, get_native_id, start_new_thread
 from functools import cache
 
 from eerie_dsl.runtime.device import after_fork
@@ -33,19 +33,42 @@ class Team:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._control))
         self._address = ctypes.addressof(self._control)
         self._busy = allocate_lock()
-        self._helpers = 0
+        self._started = 0
+        self._helpers: list[int] = []
+        self._here = ctypes.PyDLL(None).sched_getcpu
+        self._apart = (-1, 0)
 
     def run(self, job: int) -> int:
         """Do a job together; alone while the others are at another thread's. Gives zero if all kernels did."""
         if not self._busy.acquire(blocking=False):
             return self._alone(job)  # type: ignore[no-any-return]
         try:
-            while self._helpers < processors() - 1:
-                self._helpers += 1
-                start_new_thread(self._serve, (self._address, _LOOKS))
+            while self._started < processors() - 1:
+                self._started += 1
+                start_new_thread(self._help, ())
+            apart = (self._here(), len(self._helpers))
+            if apart != self._apart:
+                self._leave(*apart)
             return self._lead(self._address, job)  # type: ignore[no-any-return]
         finally:
             self._busy.release()
+
+    def _help(self) -> None:
+        self._helpers.append(get_native_id())
+        self._serve(self._address, _LOOKS)
+
+    def _leave(self, here: int, count: int) -> None:
+        """Have the helpers leave the caller's processor to it: a thread that is woken often lands on that of the waker.
+
+        A product of 512 after a pause took 1.2 to 3 ms, and takes 1.2.
+        """
+        self._apart = (here, count)
+        try:
+            others = os.sched_getaffinity(0) - {here}
+            for helper in self._helpers[:count] if others else ():
+                os.sched_setaffinity(helper, others)
+        except OSError:
+            pass  # then they stay where the system puts them
 
 
 @cache
