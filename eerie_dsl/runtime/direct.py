@@ -120,13 +120,13 @@ class Direct:
     def on_workers(self) -> Direct | Executable:
         """The same program, with helping threads; those of the runtime where ours cannot be."""
         try:
-            run = team().run
+            team()
         except Unsuitable:
             return self._executable.on_workers()
         other = object.__new__(Direct)
         for name in Direct.__slots__:
             setattr(other, name, getattr(self, name))
-        other.pooled, other._run = True, run
+        other.pooled, other._run = True, _together
         return other
 
     def __call__(self, views: Sequence[Buffer]) -> list[Buffer]:
@@ -183,6 +183,10 @@ class Direct:
 
     def __repr__(self) -> str:
         return f"Direct({', '.join(name for name, *_ in self._dispatches)})"
+
+
+def _together(job: int) -> int:
+    return team().run(job)  # another one after a fork
 
 
 def _picking(places: list[tuple[int, int]]) -> Callable[[Sequence[int]], Any]:
