@@ -51,18 +51,20 @@ def placed(results: Sequence[Tensor]) -> list[Tensor]:
     if not any(fit):
         return list(results)
     integer, index = ir.IntegerType.get_signless, ir.IndexType.get()
-    device = _create("hal.devices.get", "!hal.device", [arith.constant(index, 0)])
-    allocator = _create("hal.device.allocator", "!hal.allocator", [device])
-    flags = [arith.constant(integer(bits), n) for bits, n in ((64, -1), (32, _MEMORY), (32, _USAGE))]
+    wanted = [r for r, fits in zip(results, fit, strict=True) if fits]
+    with ir.InsertionPoint.at_block_begin(wanted[0].value.owner.operation.block):
+        device = _create("hal.devices.get", "!hal.device", [arith.constant(index, 0)])
+        allocator = _create("hal.device.allocator", "!hal.allocator", [device])
+        flags = [arith.constant(integer(bits), n) for bits, n in ((64, -1), (32, _MEMORY), (32, _USAGE))]
+        sizes = [arith.constant(index, r.aval.nbytes) for r in wanted]
+        buffers = iter([_create("hal.allocator.allocate", "!hal.buffer", [allocator, *flags, n]) for n in sizes])
     segments = {"operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 0, 1, 0])}
     found = []
     for result, fits in zip(results, fit, strict=True):
         if fits:
-            size = arith.constant(index, result.aval.nbytes)
-            buffer = _create("hal.allocator.allocate", "!hal.buffer", [allocator, *flags, size])
-            result = Tensor(
-                result.aval, _create("hal.tensor.alias", result.value.type, [result.value, buffer], segments)
-            )
+            with ir.InsertionPoint.after(result.value.owner.operation):
+                operands = [result.value, next(buffers)]
+                result = Tensor(result.aval, _create("hal.tensor.alias", result.value.type, operands, segments))
         found.append(result)
     return found
 

@@ -125,3 +125,20 @@ def test_a_block_is_as_large_as_the_largest_program_needs():
     assert larger[1] is not first[1]
     give_back((KEPT + 1, larger[1]))
     assert lend(1)[1] is not larger[1]
+
+
+def test_results_are_computed_where_their_operands_are_there():
+    """A gradient by a weight that waits for the end of the program keeps what it reads for so long."""
+    x = np.zeros((128, 128), np.float32)
+
+    def loss(weights):
+        y = x
+        for w in weights:
+            y = eerie.tanh(y @ w)
+        return (y * y).sum()
+
+    compiled = eerie.jit(eerie.grad(loss)).trace([x] * 8).compile()
+    module = loaded(compiled.program.vmfb)
+    workspace = workspace_of(function_of(module, "main"))
+    assert workspace is not None
+    assert workspace <= 11 * x.nbytes  # eight activations, and what the step at hand needs
