@@ -160,6 +160,11 @@ def store(value: ir.Value, memory: Memory, place: Number) -> None:
         memref.store(value, memory.ref, at)
 
 
+def prefetch(memory: Memory, place: Number) -> None:
+    """Have the line of the cache with an element brought there while the kernel goes on."""
+    memref.PrefetchOp(memory.ref, [index(plus(place, memory.start))], False, 3, True)  # to read, soon, no instructions
+
+
 def spread(value: ir.Value, width: int) -> ir.Value:
     """One element, ``width`` times."""
     return value if width == 1 else vector.broadcast(vector_type(value.type, width), value)

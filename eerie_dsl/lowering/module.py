@@ -24,6 +24,7 @@ from eerie_dsl.lowering.recompute import recomputed
 from eerie_dsl.lowering.row_clusters import clustered
 from eerie_dsl.lowering.sizes import known_sizes
 from eerie_dsl.lowering.steady import steady
+from eerie_dsl.lowering.sweeps import sweep
 from eerie_dsl.lowering.tuned import Choices, choose
 from eerie_dsl.lowering.turned import turned
 from eerie_dsl.lowering.values import Deferred, Index, Splat, Tensor, Value, tensor_type
@@ -97,6 +98,8 @@ def add_function(
             outputs = _lower(builder, graph, values, ids, leave=True, apart=apart)
             tensors = [builder.tensor(v) for v in outputs]
             func.ReturnOp([t.value for t in (placed(tensors) if settled else tensors)])
+        if tiled and not apart:
+            sweep(main.operation)
         marks = dict.fromkeys(donated, "iree.abi.consume")
         if workspace:
             marks[len(arguments)] = "iree.abi.transients"

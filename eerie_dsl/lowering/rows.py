@@ -11,7 +11,20 @@ from eerie_dsl.ir.aval import Aval
 from eerie_dsl.ir.dtypes import int64
 from eerie_dsl.lowering.executable import WORKGROUPS, kernel, workgroup
 from eerie_dsl.lowering.lift import Lifted, vector_type
-from eerie_dsl.lowering.memory import Memory, Number, each, load, pieces, plus, spanned, store, times, width_of
+from eerie_dsl.lowering.memory import (
+    Memory,
+    Number,
+    each,
+    index,
+    load,
+    pieces,
+    plus,
+    prefetch,
+    spanned,
+    store,
+    times,
+    width_of,
+)
 from eerie_dsl.lowering.scalar import element_type
 from eerie_dsl.lowering.values import Body, Tensor, Value
 
@@ -21,6 +34,16 @@ if TYPE_CHECKING:
 LONG = 16
 """Elements of rows that are worth a kernel of their own: shorter ones are read where they are used."""
 
+AHEAD = 4
+"""Rows of a workgroup that are on their way to the cache while one is copied."""
+
+LINE = 64
+"""Bytes of a line of the cache."""
+
+FEWEST, MOST = 4, 64
+"""Lines of rows that are asked for ahead, and how many of a row. Processors read several short rows at a time as it is:
+of 16 elements, 100000 rows went from 730 to 889 us. In long rows they see the other lines coming."""
+
 SINGLE = {"bool", "complex"}
 """Kinds of elements that have no vectors."""
 
@@ -29,7 +52,8 @@ def gathered(b: Builder, x: Value, places: Value, out: Aval) -> Tensor | None:
     """The rows of ``x`` at ``places`` (int64, in range): what lies behind the axes that ``places`` count through.
 
     None where they are short: such are better read where they are used. On two cores, 4096 rows of 384 float32 out of
-    30522: from 0.54 to 0.18 ms.
+    30522: from 0.54 to 0.18 ms. Processors see no row coming: with the one `AHEAD` asked for, on one core, from 456 to
+    288 us; 1000 of 4096 out of 4000 from 1474 to 1337.
     """
     if not (b.tiled and x.aval.static and out.static and out.size and out.dtype.kind not in SINGLE):
         return None
@@ -37,12 +61,19 @@ def gathered(b: Builder, x: Value, places: Value, out: Aval) -> Tensor | None:
     inner, kind = out.size // count, element_type(out.dtype)
     if inner < LONG:
         return None
-    groups = min(count, WORKGROUPS)
+    groups, line = min(count, WORKGROUPS), LINE // out.dtype.itemsize
 
     def body(read: list[ir.Value], written: list[ir.Value]) -> None:
-        def move(number: ir.Value) -> None:
+        def row_at(number: ir.Value) -> Memory:
             row = arith.index_cast(ir.IndexType.get(), load(Memory(read[1]), number, element_type(int64)))
-            source = Memory(read[0], times(row, inner))
+            return Memory(read[0], times(row, inner))
+
+        def move(number: ir.Value) -> None:
+            if inner >= FEWEST * line:
+                later = row_at(arith.minui(index(plus(number, AHEAD * groups)), index(count - 1)))
+                for start in range(0, min(inner, MOST * line), line):
+                    prefetch(later, start)
+            source = row_at(number)
             target = Memory(written[0], times(number, inner))
             for start, columns, width in pieces(inner, width_of(out.dtype)):
 

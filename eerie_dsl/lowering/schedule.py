@@ -29,15 +29,17 @@ class Tiles(NamedTuple):
     parallel: Axes
     reduction: Axes
 
-    def attribute(self) -> ir.Attribute:
-        """What the operation carries as ``compilation_info``."""
+    def attribute(self, *, peeled: bool = False) -> ir.Attribute:
+        """What the operation carries as ``compilation_info``; where steps do not divide a loop, its rest is ``peeled``
+        off, or else all of its steps are masked."""
         sizes = (
             f"distribution = {list(self.distribution)}, vector_common_parallel = {list(self.parallel)}, "
             f"vector_reduction = {list(self.reduction)}"
         )
         return ir.Attribute.parse(
             f"#iree_codegen.compilation_info<lowering_config = #iree_cpu.lowering_config<{sizes}>, "
-            "translation_info = #iree_codegen.translation_info<pipeline = #iree_cpu.pipeline<DoubleTilingExpert>>>"
+            "translation_info = #iree_codegen.translation_info<pipeline = #iree_cpu.pipeline<DoubleTilingExpert>"
+            f"{', {enable_loop_peeling}' if peeled else ''}>>"
         )
 
 
