@@ -132,7 +132,7 @@ def test_results_are_computed_where_their_operands_are_there():
     x = np.zeros((128, 128), np.float32)
 
     def loss(weights):
-        y = x
+        y = eerie.asarray(x)
         for w in weights:
             y = eerie.tanh(y @ w)
         return (y * y).sum()
